@@ -1,0 +1,1 @@
+"""Disposable hosts: base images, layers, namespaces and the service manager inside."""

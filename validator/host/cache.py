@@ -1,0 +1,239 @@
+"""Where images, layers and the traces of runs are kept, safe for several runs at once.
+
+    images/ID/root            a base image
+    states/ID/up              a frozen layer, with the record of the phase that made it
+    hosts/ID/                 a live host; its `lock` is held as long as any process of it lives
+    runs/ID/                  the record of one validation
+    packages/SUITE/           downloaded .deb files
+
+Nothing appears under its final name before it is complete (rename(2)). A lock file beside each image and
+state is held shared while in use and exclusively while being made or removed.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from validator import process
+from validator.errors import HostError, MachineError
+from validator.host import cgroup, supervisor
+
+Kind = Literal["images", "states", "runs"]
+KINDS: tuple[Kind, ...] = ("images", "states", "runs")
+KEPT_RUNS = 50  # records of earlier validations that are kept
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """One thing in the cache. `bytes` counts disk blocks; `used` is a Unix time."""
+
+    kind: Kind
+    name: str
+    path: Path
+    about: str
+    bytes: int
+    used: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cache:
+    """The cache directory. `VALIDATE_CACHE` or `XDG_CACHE_HOME` choose it."""
+
+    root: Path
+
+    @classmethod
+    def open(cls) -> Cache:
+        """The cache of this user, made when missing, with what dead runs left behind removed.
+
+        Raises `MachineError` when the directory cannot be used.
+        """
+        base = os.environ.get("VALIDATE_CACHE") or os.environ.get("XDG_CACHE_HOME", "~/.cache") + "/validate"
+        cache = cls(root=Path(base).expanduser().absolute())
+        if {":", ","} & set(str(cache.root)):
+            raise MachineError(
+                f"the cache directory {cache.root} has ':' or ',' in its name, which overlay mounts cannot take",
+                hint="Set VALIDATE_CACHE to another directory.",
+            )
+        try:
+            for kind in (*KINDS, "hosts", "packages"):
+                (cache.root / kind).mkdir(parents=True, exist_ok=True)
+            cache.root.chmod(0o700)
+        except OSError as error:
+            raise MachineError(
+                f"the cache directory {cache.root} cannot be used: {error.strerror}",
+                hint="Set VALIDATE_CACHE to a directory on a local disk (ext4, xfs, btrfs).",
+            ) from error
+        cache.sweep()
+        return cache
+
+    def image(self, name: str) -> Path:
+        """Where an image is, or will be."""
+        return self.root / "images" / name
+
+    def state(self, name: str) -> Path:
+        """Where a state is, or will be."""
+        return self.root / "states" / name
+
+    def has_state(self, name: str) -> bool:
+        """Whether a state is complete."""
+        return (self.state(name) / "about.json").exists()
+
+    @contextmanager
+    def making(self, kind: Kind, name: str) -> Iterator[Path | None]:
+        """Make a thing, or learn that it exists (None): yields a directory that is renamed into place.
+
+        Only one process makes it; others wait. A failed block leaves nothing. The block is to write `about.json`.
+        """
+        final = self.root / kind / name
+        with process.locked(self._lock(kind, name)):
+            if (final / "about.json").exists():
+                yield None
+                return
+            unfinished = final.with_name(f".{name}.unfinished")
+            remove_tree(final)
+            remove_tree(unfinished)
+            unfinished.mkdir()
+            try:
+                with full_disk_explained(self.root):
+                    yield unfinished
+                    unfinished.rename(final)
+            finally:
+                remove_tree(unfinished)
+
+    @contextmanager
+    def using(self, kind: Kind, name: str) -> Iterator[Path]:
+        """Keep a thing from being pruned for the block."""
+        with process.locked(self._lock(kind, name), shared=True):
+            path = self.root / kind / name
+            if not (path / "about.json").exists():
+                raise HostError(f"{path} was removed while it was needed", hint="Run the same command again.")
+            os.utime(path)
+            yield path
+
+    @contextmanager
+    def host_directory(self, name: str) -> Iterator[tuple[Path, int]]:
+        """A directory for a live host and the descriptor of its lock; removed at the end of the block."""
+        directory = self.root / "hosts" / name
+        with ExitStack() as stack:
+            with process.locked(self.root / ".hosts.lock"):  # or a sweep could find it before it is locked
+                directory.mkdir()
+                lock = stack.enter_context(process.locked(directory / "lock"))
+            try:
+                yield directory, lock or 0
+            finally:
+                remove_tree(directory)
+
+    def describe(self, directory: Path, **about: object) -> None:
+        """Write the note that makes a thing complete."""
+        (directory / "about.json").write_text(json.dumps({"made": time.time(), **about}, indent=1), encoding="utf-8")
+
+    def about(self, kind: Kind, name: str) -> dict[str, object]:
+        """The note written by `describe`."""
+        loaded: dict[str, object] = json.loads((self.root / kind / name / "about.json").read_text(encoding="utf-8"))
+        return loaded
+
+    def kept(self) -> tuple[Kept, ...]:
+        """Everything in the cache, the longest unused first."""
+        found = []
+        for kind in KINDS:
+            for note in (self.root / kind).glob("*/about.json"):
+                about = json.loads(note.read_text(encoding="utf-8"))
+                found.append(
+                    Kept(
+                        kind=kind,
+                        name=note.parent.name,
+                        path=note.parent,
+                        about=str(about.get("about", "")),
+                        bytes=disk_usage(note.parent),
+                        used=note.parent.stat().st_mtime,
+                    )
+                )
+        return tuple(sorted(found, key=lambda kept: kept.used))
+
+    def prune(self, *, unused_for: float) -> tuple[Kept, ...]:
+        """Remove what nobody used for so many seconds and nobody uses now; returns what was removed."""
+        removed = []
+        for kept in self.kept():
+            if time.time() - kept.used >= unused_for:
+                with process.locked(self._lock(kept.kind, kept.name), wait=False) as lock:
+                    if lock is not None:
+                        remove_tree(kept.path)
+                        removed.append(kept)
+        if unused_for <= 0:
+            shutil.rmtree(self.root / "packages", ignore_errors=True)
+        return tuple(removed)
+
+    def sweep(self) -> None:
+        """Remove what killed runs left: state directories, unfinished things, empty cgroups."""
+        with process.locked(self.root / ".hosts.lock"):
+            for directory in (self.root / "hosts").iterdir():
+                with process.locked(directory / "lock", wait=False) as lock:
+                    if lock is not None:
+                        sweep_cgroup(directory.name)
+                        remove_tree(directory)
+        for kind in KINDS:
+            for unfinished in (self.root / kind).glob(".*.unfinished"):
+                name = unfinished.name.removeprefix(".").removesuffix(".unfinished")
+                with process.locked(self._lock(kind, name), wait=False) as lock:
+                    if lock is not None:
+                        remove_tree(unfinished)
+        old_runs = sorted((self.root / "runs").glob("*/about.json"), key=lambda note: note.stat().st_mtime)
+        for note in old_runs[:-KEPT_RUNS]:
+            remove_tree(note.parent)
+
+    def _lock(self, kind: Kind, name: str) -> Path:
+        return self.root / kind / f".{name}.lock"
+
+
+def sweep_cgroup(host: str) -> None:
+    """Remove the cgroups of a host that is dead."""
+    try:
+        group = cgroup.of_host(host)
+    except MachineError:
+        return
+    if group.exists():
+        supervisor.remove_cgroup(group)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a directory and all below it; a missing one is fine."""
+    if path.is_symlink() or path.exists():
+        shutil.rmtree(path, ignore_errors=False)
+
+
+def disk_usage(path: Path) -> int:
+    """Bytes of disk blocks below a directory."""
+    total = 0
+    for root, directories, files in os.walk(path):
+        for name in (*directories, *files):
+            total += os.lstat(f"{root}/{name}").st_blocks * 512
+    return total
+
+
+@contextmanager
+def full_disk_explained(root: Path) -> Iterator[None]:
+    """Turn "no space left" into a `MachineError` that says where and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise no_space(root) from error
+        raise
+
+
+def no_space(root: Path) -> MachineError:
+    """The error for a full disk below the cache."""
+    free = shutil.disk_usage(root).free // (1 << 20)
+    return MachineError(
+        f"no space left on the disk of the cache {root} ({free} MB free)",
+        hint="Free some space, run `validate cache prune`, or set VALIDATE_CACHE to a larger disk.",
+    )

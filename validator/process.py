@@ -1,0 +1,388 @@
+"""The one door to the operating system's processes: what to run, and what came back.
+
+Arguments are tuples, never shell text; the environment is built, not inherited; standard input is closed
+unless given. A child never outlives the call that started it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import selectors
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from validator.errors import Interrupted, ToolError, UsageError
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+CLEAN_ENV: Mapping[str, str] = {"PATH": SYSTEM_PATH, "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb"}
+KEPT_OUTPUT = 8 * 1024 * 1024  # bytes of one stream that are kept in memory
+TIMED_OUT = 124  # the exit status timeout(1) uses, kept for people who know it
+
+Lines = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A command line with everything it depends on. `timeout` is in seconds; `label` is for messages.
+
+    `channel` names an environment variable that will hold the number of a descriptor on which the child
+    may write lines of its own, apart from its output. With `lifeline`, the last argument is followed by
+    the number of a descriptor that reaches end-of-file when this process dies, however it dies.
+    """
+
+    argv: tuple[str, ...]
+    label: str
+    env: Mapping[str, str] = field(default_factory=lambda: CLEAN_ENV)
+    cwd: Path = Path("/")
+    stdin: bytes = b""
+    timeout: float = 600.0
+    accept: frozenset[int] | None = frozenset({0})
+    channel: str = ""
+    lifeline: bool = False
+
+    def pasteable(self) -> str:
+        """The command as a line for a shell."""
+        return shlex.join(self.argv)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completed:
+    """How a command ended. `cpu_seconds` counts the children of this process that ended meanwhile."""
+
+    command: Command
+    code: int
+    stdout: bytes
+    stderr: bytes
+    seconds: float
+    cpu_seconds: float
+    timed_out: bool = False
+
+    @property
+    def text(self) -> str:
+        """Standard output as text; undecodable bytes are replaced."""
+        return self.stdout.decode("utf-8", "replace")
+
+    @property
+    def errors(self) -> str:
+        """Standard error as text; undecodable bytes are replaced."""
+        return self.stderr.decode("utf-8", "replace")
+
+
+def run(command: Command, *, on_output: Lines | None = None, on_channel: Lines | None = None) -> Completed:
+    """Run to the end. `on_output` sees each line of output as it comes, `on_channel` each line of the channel.
+
+    Raises `ToolError` when the program is missing or ends with a status that `accept` does not hold; with
+    `accept=None` every status, a timeout included, is the caller's to judge.
+    """
+    started, cpu = time.monotonic(), _cpu_of_children()
+    with _pipes(command) as pipes:
+        child = _start(command, pipes)
+        try:
+            streams = _pump(command, child, pipes, {"stdout": on_output, "stderr": on_output, "channel": on_channel})
+            timed_out = streams is None
+        finally:
+            _end(child)
+    done = Completed(
+        command=command,
+        code=TIMED_OUT if timed_out else child.returncode,
+        stdout=bytes(pipes.kept["stdout"]),
+        stderr=bytes(pipes.kept["stderr"]),
+        seconds=time.monotonic() - started,
+        cpu_seconds=_cpu_of_children() - cpu,
+        timed_out=timed_out,
+    )
+    if command.accept is not None and (timed_out or done.code not in command.accept):
+        raise ToolError(_failure(done), hint=f"Run it by hand: {command.pasteable()}")
+    return done
+
+
+class _Pipes:
+    """The descriptors between this process and a child, and what came through them."""
+
+    def __init__(self) -> None:
+        self.open: set[int] = set()
+        self.channel_read = self.channel_write = self.lifeline_read = -1
+        self.kept = {"stdout": bytearray(), "stderr": bytearray(), "channel": bytearray()}
+
+    def pair(self) -> tuple[int, int]:
+        ends = os.pipe()
+        self.open.update(ends)
+        return ends
+
+    def close(self, end: int) -> None:
+        if end in self.open:
+            self.open.discard(end)
+            os.close(end)
+
+
+@contextmanager
+def _pipes(command: Command) -> Iterator[_Pipes]:
+    pipes = _Pipes()
+    try:
+        if command.channel:
+            pipes.channel_read, pipes.channel_write = pipes.pair()
+        if command.lifeline:
+            pipes.lifeline_read, _ = pipes.pair()
+        yield pipes
+    finally:
+        for end in tuple(pipes.open):
+            pipes.close(end)
+
+
+def _start(command: Command, pipes: _Pipes) -> subprocess.Popen[bytes]:
+    env = dict(command.env)
+    argv = list(command.argv)
+    if command.channel:
+        env[command.channel] = str(pipes.channel_write)
+    if command.lifeline:
+        argv.append(str(pipes.lifeline_read))
+    passed = tuple(end for end in (pipes.channel_write, pipes.lifeline_read) if end >= 0)
+    try:
+        child = subprocess.Popen(
+            argv,
+            env=env,
+            cwd=command.cwd,
+            stdin=subprocess.PIPE if command.stdin else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=passed,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise ToolError(
+            f"{command.label}: {argv[0]} is not on this machine", hint="`validate doctor` says what is missing."
+        ) from error
+    for end in passed:
+        pipes.close(end)
+    return child
+
+
+def _pump(
+    command: Command, child: subprocess.Popen[bytes], pipes: _Pipes, listeners: Mapping[str, Lines | None]
+) -> dict[str, bytearray] | None:
+    """Move bytes until the child has ended and its streams are drained; None when the time ran out."""
+    deadline = time.monotonic() + command.timeout
+    pending = {name: bytearray() for name in pipes.kept}
+    unsent = memoryview(command.stdin)
+    with selectors.DefaultSelector() as selector:
+        for name, stream in (("stdout", child.stdout), ("stderr", child.stderr)):
+            if stream is not None:
+                os.set_blocking(stream.fileno(), False)
+                selector.register(stream.fileno(), selectors.EVENT_READ, name)
+        if pipes.channel_read >= 0:
+            os.set_blocking(pipes.channel_read, False)
+            selector.register(pipes.channel_read, selectors.EVENT_READ, "channel")
+        if child.stdin is not None:
+            os.set_blocking(child.stdin.fileno(), False)
+            selector.register(child.stdin.fileno(), selectors.EVENT_WRITE, "stdin")
+        exit_watch = os.pidfd_open(child.pid)
+        try:
+            selector.register(exit_watch, selectors.EVENT_READ, "exit")
+            ended = False
+            while not ended or selector.get_map():
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return None
+                # What a daemon inherited may stay open for ever: once the child is gone, take what is there.
+                events = selector.select(0 if ended else left)
+                if ended and not events:
+                    break
+                for key, _ in events:
+                    if key.data == "exit":
+                        ended = True
+                        selector.unregister(exit_watch)
+                    elif key.data == "stdin":
+                        unsent = _feed(child, selector, unsent)
+                    elif not _take(key, pipes, pending, listeners):
+                        selector.unregister(key.fd)
+        finally:
+            os.close(exit_watch)
+    for name, rest in pending.items():
+        _tell(listeners.get(name), rest + b"\n" if rest else rest)
+    child.wait()
+    return pipes.kept
+
+
+def _feed(
+    child: subprocess.Popen[bytes], selector: selectors.BaseSelector, unsent: memoryview
+) -> memoryview:
+    if child.stdin is None:
+        return unsent
+    try:
+        unsent = unsent[os.write(child.stdin.fileno(), unsent[:65536]) :]
+    except BrokenPipeError:
+        unsent = unsent[:0]
+    if not unsent:
+        selector.unregister(child.stdin.fileno())
+        child.stdin.close()
+    return unsent
+
+
+def _take(
+    key: selectors.SelectorKey,
+    pipes: _Pipes,
+    pending: Mapping[str, bytearray],
+    listeners: Mapping[str, Lines | None],
+) -> bool:
+    """Read once; False at the end of the stream."""
+    chunk = os.read(key.fd, 1 << 16)
+    name: str = key.data
+    if not chunk:
+        return False
+    room = KEPT_OUTPUT - len(pipes.kept[name])
+    pipes.kept[name] += chunk[: max(room, 0)]
+    if listeners.get(name) is not None:
+        pending[name].extend(chunk)
+        end = pending[name].rfind(b"\n") + 1
+        _tell(listeners[name], pending[name][:end])
+        del pending[name][:end]
+    return True
+
+
+def _tell(listener: Lines | None, lines: bytes | bytearray) -> None:
+    if listener is not None:
+        for line in lines.decode("utf-8", "replace").splitlines():
+            listener(line)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Leave no child behind, on every way out."""
+    if child.poll() is None:
+        try:
+            os.killpg(child.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            child.kill()
+    child.wait()
+    for stream in (child.stdin, child.stdout, child.stderr):
+        if stream is not None:
+            try:
+                stream.close()
+            except BrokenPipeError:
+                continue
+
+
+def _cpu_of_children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _failure(done: Completed) -> str:
+    how = f"did not end within {done.command.timeout:.0f} s" if done.timed_out else f"ended with status {done.code}"
+    said = (done.errors.strip() or done.text.strip()).splitlines()[-12:]
+    return "\n".join((f"{done.command.label} {how}", *(f"  {line}" for line in said)))
+
+
+class Companion:
+    """A child that runs beside this process until it is stopped, or until this process dies.
+
+    The child gets a descriptor (its last argument) that reaches end-of-file at that moment, and answers
+    with one line on standard output when it is ready.
+    """
+
+    def __init__(self, argv: tuple[str, ...], *, label: str, keep: tuple[int, ...] = (), log: Path) -> None:
+        read, self._lifeline = os.pipe()
+        self.label = label
+        with log.open("wb") as errors:
+            try:
+                self._child = subprocess.Popen(
+                    [*argv, str(read)],
+                    env=dict(CLEAN_ENV),
+                    cwd="/",
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=errors,
+                    pass_fds=(read, *keep),
+                    start_new_session=True,
+                )
+            except BaseException:
+                os.close(self._lifeline)
+                raise
+            finally:
+                os.close(read)
+
+    @property
+    def pid(self) -> int:
+        """The child's pid on the machine."""
+        return self._child.pid
+
+    def answer(self, timeout: float) -> str:
+        """The child's first line, or an empty string when it ended or `timeout` seconds passed without one."""
+        if self._child.stdout is None:
+            return ""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._child.stdout, selectors.EVENT_READ)
+            return self._child.stdout.readline().decode() if selector.select(timeout) else ""
+
+    def running(self) -> bool:
+        """Whether the child is still there."""
+        return self._child.poll() is None
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Cut the lifeline and wait; kill what does not end in `timeout` seconds."""
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+        try:
+            self._child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+        if self._child.stdout is not None:
+            self._child.stdout.close()
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = True, shared: bool = False) -> Iterator[int | None]:
+    """Hold a lock on a file for the block; yields its descriptor, or None when it is taken and `wait` is off.
+
+    The kernel drops the lock when the last process that holds the descriptor ends, however it ends.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+            fcntl.flock(descriptor, kind | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield None
+            return
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def signals_raise() -> Iterator[None]:
+    """Within the block SIGINT, SIGTERM and SIGHUP raise `Interrupted` in the main thread, once."""
+    watched = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def raise_interrupted(number: int, _frame: FrameType | None) -> None:
+        for each in watched:  # a second ^C must not tear the clean-up
+            signal.signal(each, signal.SIG_IGN)
+        raise Interrupted(signal.Signals(number).name)
+
+    before = {each: signal.signal(each, raise_interrupted) for each in watched}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def require_root() -> None:
+    """Raise `UsageError` unless the effective user is root: mounts and namespaces of a host need it."""
+    if os.geteuid() != 0:
+        raise UsageError(
+            "a disposable host can only be made by root (you are uid "
+            f"{os.geteuid()}): it needs mounts with mapped owners",
+            hint="Run the same command with sudo, e.g. `sudo .venv/bin/validate scenario NAME`.",
+        )
