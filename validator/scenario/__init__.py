@@ -1,0 +1,1 @@
+"""What the author of an upgrade wrote: read once, checked once, immutable afterwards."""

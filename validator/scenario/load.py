@@ -1,0 +1,175 @@
+"""From a directory to a `Loaded` scenario, or to every mistake in it at once."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from validator.errors import Problem, ScenarioError, UsageError
+from validator.scenario import text
+from validator.scenario.model import SCENARIO_FILE, Image, HostPart, Noise, Part, Probe, Release, Scenario, Upgrade, Variant, directory_of
+
+Model = TypeVar("Model", Scenario, Variant)
+PARTS: Mapping[str, type[Part]] = {
+    "image": Image,
+    "host": HostPart,
+    "old": Release,
+    "new": Release,
+    "upgrade": Upgrade,
+    "probes": Probe,
+    "noise": Noise,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A scenario with its name, its file and, for a variant, the fault that is applied after the upgrade."""
+
+    name: str
+    title: str
+    file: Path
+    scenario: Scenario
+    fault: Path | None = None
+
+
+def load(path: Path) -> Loaded:
+    """Load a scenario by its directory or file. Raises `ScenarioError` with all problems, `UsageError` when missing."""
+    directory = directory_of(path)
+    file = directory / SCENARIO_FILE
+    if not file.is_file():
+        raise UsageError(f"there is no scenario at {directory} (no {SCENARIO_FILE})", hint="`validate list` shows the scenarios there are; `validate new NAME` makes one.")
+    document = text.read(file)
+    if isinstance(document.data, dict) and "extends" in document.data:
+        return _variant(document, directory)
+    scenario = _validated(document, Scenario, directory)
+    problems = (*_contradictions(document, scenario), *_tasks_problems(scenario))
+    if problems:
+        raise ScenarioError(problems)
+    return Loaded(name=directory.resolve().name, title=scenario.title, file=file, scenario=scenario)
+
+
+def find(name: str, root: Path) -> Loaded:
+    """Load a scenario by name (below `root`) or by path."""
+    named = root / name
+    return load(named if (named / SCENARIO_FILE).is_file() or "/" not in name else Path(name))
+
+
+def names(root: Path) -> tuple[str, ...]:
+    """The scenarios below a directory."""
+    return tuple(sorted(file.parent.name for file in root.glob(f"*/{SCENARIO_FILE}")))
+
+
+def _variant(document: text.Document, directory: Path) -> Loaded:
+    variant = _validated(document, Variant, directory)
+    base = directory / variant.extends
+    if not (directory_of(base) / SCENARIO_FILE).is_file():
+        raise ScenarioError((document.problem(("extends",), f"there is no scenario at {base}"),))
+    loaded = load(base)
+    if loaded.fault is not None:
+        raise ScenarioError((document.problem(("extends",), f"{base} is a variant itself; extend the scenario it extends"),))
+    problems = tuple(_task_list_problems(variant.fault))
+    if problems:
+        raise ScenarioError(problems)
+    return Loaded(
+        name=f"{loaded.name}/{directory.resolve().name}",
+        title=variant.title,
+        file=directory / SCENARIO_FILE,
+        scenario=loaded.scenario,
+        fault=variant.fault,
+    )
+
+
+def _validated(document: text.Document, model: type[Model], directory: Path) -> Model:
+    if document.data is None:
+        raise ScenarioError((document.problem((), "the file is empty"),), hint="`validate new NAME` writes a working starting point.")
+    try:
+        return model.model_validate(document.data, context={"directory": directory})
+    except ValidationError as error:
+        raise ScenarioError(tuple(_problem(document, each) for each in error.errors())) from error
+
+
+def _problem(document: text.Document, error: ErrorDetails) -> Problem:
+    location = tuple(part for part in error["loc"] if part != "[key]")
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        return document.problem(location, f"unknown key{_suggestion(location)}")
+    if kind == "missing":
+        return document.problem(location, "this key is missing")
+    message = error["msg"].removeprefix("Value error, ").replace("a valid tuple", "a list")
+    given = f" (it is {error['input']!r})" if isinstance(error["input"], str | int | float | bool) and kind != "value_error" else ""
+    return document.problem(location, f"{message[:1].lower()}{message[1:]}{given}")
+
+
+def _suggestion(location: tuple[str | int, ...]) -> str:
+    part = PARTS.get(str(next((name for name in reversed(location[:-1]) if isinstance(name, str)), "")), Scenario)
+    keys = list(part.model_fields)
+    close = difflib.get_close_matches(str(location[-1]), keys, n=1)
+    return f"; did you mean `{close[0]}`?" if close else f"; known here: {', '.join(keys)}"
+
+
+def _contradictions(document: text.Document, scenario: Scenario) -> list[Problem]:
+    """Combinations that each key allows and that cannot work together."""
+    found: list[Problem] = []
+    if scenario.host.driver == "plain":
+        if scenario.services:
+            found.append(document.problem(("services",), "a plain host has no services; use `host.driver: systemd`"))
+        if scenario.host.wait_for:
+            found.append(document.problem(("host", "wait_for"), "a plain host has no units to wait for"))
+    names = [probe.name for probe in scenario.probes]
+    found += [
+        document.problem(("probes", number, "name"), f"two probes are called {name!r}")
+        for number, name in enumerate(names)
+        if name in names[:number]
+    ]
+    return found
+
+
+def _tasks_problems(scenario: Scenario) -> list[Problem]:
+    if scenario.upgrade.tasks is not None:
+        return _task_list_problems(scenario.upgrade.tasks)
+    if scenario.upgrade.playbook is not None:
+        return _playbook_problems(scenario.upgrade.playbook)
+    return []
+
+
+def _task_list_problems(file: Path) -> list[Problem]:
+    document, problems = _ansible_list(file, "tasks")
+    if document is not None and isinstance(document.data, list):
+        for number, task in enumerate(document.data):
+            if not isinstance(task, dict):
+                problems.append(document.problem((number,), "a task is a mapping"))
+            elif "hosts" in task:
+                problems.append(document.problem((number,), "this is a play, not a task: name the file under `playbook`"))
+    return problems
+
+
+def _playbook_problems(file: Path) -> list[Problem]:
+    document, problems = _ansible_list(file, "plays")
+    if document is not None and isinstance(document.data, list):
+        for number, play in enumerate(document.data):
+            if not isinstance(play, dict):
+                problems.append(document.problem((number,), "a play is a mapping"))
+            elif not {"hosts", "import_playbook", "ansible.builtin.import_playbook"} & set(play):
+                problems.append(document.problem((number,), "a play has `hosts`; a bare task list goes under `tasks`"))
+    return problems
+
+
+def _ansible_list(file: Path, what: str) -> tuple[text.Document | None, list[Problem]]:
+    """Read a file that must hold a list; tags such as `!vault` are Ansible's own business."""
+    try:
+        document = text.read(file)
+    except ScenarioError as error:
+        if any("could not determine a constructor" in problem.message for problem in error.problems):
+            return None, []
+        return None, list(error.problems)
+    if document.data is None or document.data == []:
+        return document, [Problem(file=str(file), line=1, column=1, key="", message=f"there are no {what} in it: nothing would be upgraded")]
+    if not isinstance(document.data, list):
+        return document, [Problem(file=str(file), line=1, column=1, key="", message=f"a list of {what} is wanted")]
+    return document, []

@@ -1,0 +1,1 @@
+"""The two tools that are driven. Each is a pure `command()` and a pure `parse()`; neither knows the other."""
