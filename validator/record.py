@@ -77,7 +77,11 @@ class LogLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Puppet's report of one run. `resources` counts the resources that were looked at."""
+    """Puppet's report of one run.
+
+    `resources` counts all resources in it, `evaluated` those of the catalog that Puppet really looked at: without
+    skipped ones and without the schedules and the filebucket that every catalog gets.
+    """
 
     format: int
     puppet_version: str
@@ -87,6 +91,7 @@ class Report:
     noop: bool
     transaction: str
     resources: int
+    evaluated: int
     metrics: dict[str, dict[str, float]]
     notable: tuple[Resource, ...]
     logs: tuple[LogLine, ...]
@@ -112,9 +117,13 @@ class Catalog:
 
 @dataclass(frozen=True, kw_only=True)
 class PuppetRun:
-    """One `puppet apply`. `trouble` says why there is no report or catalog to judge; `output` is its last lines."""
+    """One `puppet apply`. `trouble` says why there is no report or catalog to judge; `output` is its last lines.
+
+    `round` counts how often the whole loop of steps was applied in the phase.
+    """
 
     step: int | None
+    round: int = 1
     exit_code: int
     seconds: float
     report: Report | None
@@ -174,7 +183,7 @@ class UnitEvent:
     """A start, stop or reload of a unit, from the journal. `job` is what asked for it: start, stop, restart, ''."""
 
     unit: str
-    kind: Literal["started", "stopped", "reloaded", "exited"]
+    kind: Literal["started", "stopped", "reloaded", "failed", "restarts-itself"]
     job: str
     invocation: str
     time: float
@@ -293,6 +302,11 @@ def dump_phase(phase: Phase) -> str:
 def load_phase(text: str) -> Phase:
     """The inverse of `dump_phase`. Raises `ValueError` when the text is not one."""
     return _PHASE.validate_json(text)
+
+
+def load_text(text: str) -> Run:
+    """The inverse of `dump`. Raises `ValueError` when the text is not one."""
+    return _RUN.validate_json(text)
 
 
 def load(path: Path) -> Run:

@@ -1,6 +1,6 @@
 """The program that runs a command *beside* a host: Ansible's controller.
 
-    python -I -S -c '...main()' CONFIG-JSON
+    python -I -S -c '...main()' < CONFIG-JSON
 
 The command sees a root directory made of read-only views of what it needs (interpreter, libraries, the
 scenario's inputs) and nothing else of the machine; it is root of the host's user namespace only, lives in the
@@ -37,9 +37,17 @@ class Config:
     cwd: str
 
 
+def keep_channels(env: dict[str, str]) -> None:
+    """Hand on the descriptors that the environment names (see `validator.process.Command.channel`)."""
+    for name, value in os.environ.items():
+        if name.startswith("VALIDATOR_") and value.isdigit():
+            os.set_inheritable(int(value), True)
+            env[name] = value
+
+
 def main() -> None:
     """Run the command and end with its status."""
-    raw = json.loads(sys.argv[1])
+    raw = json.load(sys.stdin)
     pairs = {name: tuple((first, second) for first, second in raw[name]) for name in ("views", "links")}
     config = Config(**{**raw, **pairs, "argv": tuple(raw["argv"])})
     Path(config.cgroup, "exec/cgroup.procs").write_text(str(os.getpid()), encoding="ascii")
@@ -53,6 +61,9 @@ def main() -> None:
     if child == 0:
         try:
             build_root(config, owners)
+            null = os.open("/dev/null", os.O_RDONLY)
+            os.dup2(null, sys.stdin.fileno())
+            keep_channels(config.env)
             os.execve(config.argv[0], config.argv, config.env)
         except OSError as error:
             print(supervisor.explain(error), file=sys.stderr)  # noqa: T201 - this process has no other place to speak

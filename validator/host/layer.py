@@ -9,7 +9,7 @@ from __future__ import annotations
 import filecmp
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -135,8 +135,11 @@ class Stack:
         return "opaque" if above == "opaque" or _is_opaque(layer / directory) else "present"
 
 
-def changes(before: Stack, after: Stack) -> Iterator[Change]:
-    """Every path that differs between two stacks, in order of path. Costs a walk of the layers not shared."""
+def changes(before: Stack, after: Stack, *, leave_out: Callable[[str], bool] = lambda _: False) -> Iterator[Change]:
+    """Every path that differs between two stacks, in order of path, but for those that `leave_out` names.
+
+    Costs a walk of the layers that the two do not share, and a comparison of what they hold twice.
+    """
     shared = set(before.layers) & set(after.layers)
     candidates: set[str] = set()
     for layer in (*before.layers, *after.layers):
@@ -145,6 +148,8 @@ def changes(before: Stack, after: Stack) -> Iterator[Change]:
     for path in tuple(candidates):
         candidates.update(_hidden_below(path, before, after))
     for path in sorted(candidates):
+        if leave_out(path):
+            continue
         change = _compare(path, before.entry(path), after.entry(path))
         if change is not None:
             yield change

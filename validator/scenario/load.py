@@ -65,6 +65,14 @@ def names(root: Path) -> tuple[str, ...]:
     return tuple(sorted(file.parent.name for file in root.glob(f"*/{SCENARIO_FILE}")))
 
 
+def title(directory: Path) -> str:
+    """A scenario's title, or what keeps it from being loaded, in one line."""
+    try:
+        return load(directory).title
+    except ScenarioError as error:
+        return f"(not usable: {error.problems[0]})"
+
+
 def _variant(document: text.Document, directory: Path) -> Loaded:
     variant = _validated(document, Variant, directory)
     base = directory / variant.extends

@@ -68,9 +68,9 @@ class Upgrade(Part):
     playbook: ExistingFile | None = Field(None, description="A playbook; its plays address `hosts: all`.")
     tasks: ExistingFile | None = Field(None, description="A bare list of tasks, instead of a playbook.")
     vars: dict[str, JsonValue] = Field({}, description="Extra variables.")
-    tags: Listed[str] = Field((), description="Run only tasks with these tags.")
+    tags: Listed[str] = Field((), description="Run only tasks with these tags; `{step}` in a tag stands for the step.")
     skip_tags: Listed[str] = Field((), description="Leave out tasks with these tags.")
-    steps: Listed[int] = Field((), description="Run the tasks once for each step, in this order, with the variable `step` and the tags `stepN` and `common`.")
+    steps: Listed[int] = Field((), description="Run the tasks once for each step, in this order, with the variable `step`.")
     collections: ModuleDirectory | None = Field(None, description="A directory with an `ansible_collections` of your own.")
     timeout: Seconds = Field(1800.0, description="Seconds one run of the tasks may take.")
 

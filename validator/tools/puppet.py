@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from pydantic import JsonValue
 
-from validator.record import Catalog, CatalogResource, Event, EventStatus, LogLine, Place, Report, Resource
+from validator.record import Catalog, CatalogResource, Event, EventStatus, LogLine, Report, Resource
 from validator.redact import MARK, Redactor, is_secret_name, values_in
 from validator.tools.places import Places
 
@@ -25,7 +25,8 @@ LOUD = {"warning", "err", "alert", "emerg", "crit"}
 # Puppet's own packages install outside the usual path.
 PATH_SUFFIX = ":/opt/puppetlabs/bin"
 RELATIONS = ("before", "require", "notify", "subscribe")
-# Parameters that say how a resource is found, not what it holds: they may look like secrets, and are not.
+# Puppet adds these to every catalog (lib/puppet/type/schedule.rb, filebucket.rb: mk_default_*).
+BUILT_IN = {"Schedule", "Filebucket"}
 _EVENT_STATUSES: Mapping[str, EventStatus] = {
     "success": "success",
     "failure": "failure",
@@ -104,6 +105,7 @@ def parse_report(text: bytes, *, places: Places, redactor: Redactor) -> Report:
         noop=raw.get("noop") is True,
         transaction=str(raw.get("transaction_uuid", "")),
         resources=len(statuses),
+        evaluated=sum(1 for status in statuses.values() if _is_evaluated(status)),
         metrics=metrics,
         notable=tuple(
             _resource(str(ref), status, places, redactor) for ref, status in statuses.items() if _is_notable(status)
@@ -170,6 +172,14 @@ def _metrics(raw: object) -> dict[str, dict[str, float]]:
         for name, metric in raw.items()
         if isinstance(metric, dict)
     }
+
+
+def _is_evaluated(status: Mapping[str, Any]) -> bool:
+    return (
+        status.get("resource_type") not in BUILT_IN
+        and not status.get("skipped")
+        and status.get("evaluation_time") is not None
+    )
 
 
 def _is_notable(status: Mapping[str, Any]) -> bool:
@@ -287,7 +297,3 @@ def _parameters(raw: Mapping[str, Any], redactor: Redactor) -> dict[str, JsonVal
         for name, value in parameters.items()
     }
 
-
-def declared(catalog: Catalog, ref: str) -> Place | None:
-    """Where a resource of the catalog is declared."""
-    return next((each.declared_at for each in catalog.resources if each.ref == ref), None)

@@ -1,0 +1,60 @@
+# The old release, in the shape of newton: nova-api and nova-api-metadata run as services of their own,
+# there are no cells (v2) and there is no placement API.
+Exec { logoutput => 'on_failure' }
+
+class { 'mysql::server':
+  root_password           => 'UNSET', # Debian's root logs in over the socket
+  remove_default_accounts => true,
+  restart                 => true,
+  override_options        => {
+    'mysqld' => { 'bind-address' => '127.0.0.1', 'max_connections' => '200' },
+  },
+}
+# 'utf8', the module's default, is an alias of utf8mb3 since MariaDB 10.6: with it no run is ever the last one.
+class { 'nova::db::mysql':
+  password    => 'novapw',
+  host        => '127.0.0.1',
+  setup_cell0 => false,
+  charset     => 'utf8mb3',
+  collate     => 'utf8mb3_general_ci',
+}
+class { 'nova::db::mysql_api':
+  password => 'novapw',
+  host     => '127.0.0.1',
+  charset  => 'utf8mb3',
+  collate  => 'utf8mb3_general_ci',
+}
+
+class { 'rabbitmq':
+  admin_enable      => false,
+  delete_guest_user => true,
+  repos_ensure      => false,
+}
+rabbitmq_user { 'nova': admin => true, password => 'rabbitpw', require => Class['rabbitmq'] }
+rabbitmq_user_permissions { 'nova@/':
+  configure_permission => '.*', write_permission => '.*', read_permission => '.*',
+  before               => Anchor['nova::service::begin'],
+}
+
+class { 'nova::keystone::authtoken': password => 'svcpw' }
+class { 'nova::logging': debug => false }
+class { 'nova':
+  default_transport_url => 'rabbit://nova:rabbitpw@127.0.0.1:5672/',
+  purge_config          => true,
+}
+class { 'nova::db':
+  database_connection     => 'mysql+pymysql://nova:novapw@127.0.0.1/nova?charset=utf8',
+  api_database_connection => 'mysql+pymysql://nova_api:novapw@127.0.0.1/nova_api?charset=utf8',
+}
+# one worker each, whatever the machine has: else the facts of the machine would be in the result
+class { 'nova::api': osapi_compute_workers => 1, metadata_workers => 1 }
+class { 'nova::wsgi::uwsgi_api': processes => 1, threads => 1 }
+class { 'nova::wsgi::uwsgi_api_metadata': processes => 1, threads => 1 }
+# The packaged code is newer than newton and exits without placement (conductor) or Keystone (scheduler).
+class { 'nova::conductor': workers => 1, enabled => false }
+class { 'nova::scheduler': workers => 1, enabled => false }
+
+# Apache serves another site in the old release. The module's default modules ask for packages that Debian 12 lacks.
+class { 'apache': default_vhost => false, mpm_module => 'event', default_mods => false }
+class { 'apache::mod::wsgi': package_name => 'libapache2-mod-wsgi-py3', mod_path => 'mod_wsgi.so' }
+apache::vhost { 'legacy': servername => 'ctl.example.test', port => 5001, docroot => '/var/www/html', priority => 10, manage_docroot => false }

@@ -1,0 +1,139 @@
+"""No evidence is never a pass: every phase must have left a complete record of this very run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from validator.findings import Finding, Meaning
+from validator.record import AnsibleRun, Phase, PhaseName, PuppetRun, Report, Run
+
+CHANGES, FAILURES = 2, 4  # bits of --detailed-exitcodes (Puppet: transaction/report.rb, exit_status)
+
+
+def check(run: Run) -> Iterator[Finding]:
+    """Whatever keeps the record from proving anything."""
+    for trouble in run.troubles:
+        yield _finding("evidence.run", trouble.phase, trouble.phase or "run", trouble.message, hint=trouble.hint)
+    for name in run.subject.phases:
+        phase = run.phase(name)
+        if phase is None:
+            if not run.troubles:
+                yield _finding("evidence.missing", name, name, f"the phase `{name}` was not reached")
+        else:
+            yield from _phase(run, phase)
+    yield from _repeated(run)
+
+
+def _phase(run: Run, phase: Phase) -> Iterator[Finding]:
+    if not phase.puppet and not phase.ansible:
+        yield _finding("evidence.missing", phase.name, phase.name, f"the phase `{phase.name}` has no record of a tool")
+    for tasks in phase.ansible:
+        yield from _ansible(phase.name, tasks)
+    for apply in phase.puppet:
+        yield from _puppet(phase.name, apply)
+    if run.subject.services and phase.name in {"converge", "again"}:
+        if phase.services is None:
+            yield _finding("evidence.services", phase.name, phase.name, "the service manager was not watched", means="unproven")
+        elif phase.services.trouble:
+            yield _finding("evidence.services", phase.name, phase.name, phase.services.trouble, means="unproven")
+
+
+def _ansible(phase: PhaseName, tasks: AnsibleRun) -> Iterator[Finding]:
+    if not tasks.trouble and (not tasks.finished or tasks.exit_code != 0):
+        yield _finding("evidence.ansible", phase, phase, f"ansible-playbook ended with status {tasks.exit_code}, and its record does not say why")
+    if tasks.trouble:
+        failed = next((task for task in tasks.tasks if task.status in {"failed", "unreachable"}), None)
+        yield Finding(
+            rule=f"{phase}.failed",
+            means="inconclusive",
+            phase=phase,
+            subject=failed.name if failed else phase,
+            message=tasks.trouble,
+            declared_at=failed.place if failed else None,
+            hint="The tasks must run to their end before Puppet's answer means anything: fix what the message names.",
+            evidence={"exit_code": tasks.exit_code, "output": list(tasks.output)},
+        )
+
+
+def _puppet(phase: PhaseName, apply: PuppetRun) -> Iterator[Finding]:
+    step = "" if apply.step is None else f" step {apply.step}"
+    if apply.trouble or apply.report is None or apply.catalog is None:
+        yield _finding(
+            "evidence.puppet",
+            phase,
+            f"puppet apply{step}",
+            apply.trouble or "the record holds no report or no catalog",
+            hint="Puppet's own words are under evidence.output.",
+            evidence={"exit_code": apply.exit_code, "output": list(apply.output)},
+        )
+        return
+    report = apply.report
+    if not report.completed:
+        yield _finding("evidence.unfinished", phase, f"puppet apply{step}", f"Puppet did not apply the whole catalog (status {report.status}, exit {apply.exit_code}): {_loudest(report)}")
+    elif report.evaluated == 0:
+        yield _finding("evidence.empty", phase, f"puppet apply{step}", "the catalog is empty: Puppet looked at no resource", hint="Does the manifest declare anything for this host?")
+    if report.noop:
+        yield _finding("evidence.noop", phase, f"puppet apply{step}", "Puppet ran in noop mode: it changed nothing because it was told not to")
+    unlooked = tuple(resource.ref for resource in report.notable if resource.skipped)
+    failed = any(resource.failed or resource.failed_to_restart for resource in report.notable)
+    if unlooked and not failed:
+        yield _finding(
+            "evidence.skipped",
+            phase,
+            unlooked[0],
+            f"Puppet skipped {len(unlooked)} resource(s) although nothing failed (a schedule, a tag?): their state is unknown",
+            evidence={"skipped": list(unlooked)},
+        )
+    if (contradiction := _contradiction(apply.exit_code, report)):
+        yield _finding("evidence.contradiction", phase, f"puppet apply{step}", contradiction)
+
+
+def _contradiction(exit_code: int, report: Report) -> str:
+    """Exit status, metrics and resources must tell one story."""
+    resources = report.metrics.get("resources", {})
+    changes = report.metrics.get("changes", {}).get("total", -1)
+    failures = resources.get("failed", 0) + resources.get("failed_to_restart", 0)
+    if not resources or changes < 0:
+        return "the report has no metrics"
+    if resources.get("total", 0) < report.evaluated:
+        return f"the metrics count {resources.get('total', 0):.0f} resources, the report holds {report.evaluated}"
+    said = (changes > 0, failures > 0)
+    if report.completed and said != (bool(exit_code & CHANGES), bool(exit_code & FAILURES)):
+        return f"exit status {exit_code} does not fit {changes:.0f} change(s) and {failures:.0f} failure(s) in the metrics"
+    seen = any(event.status == "success" for resource in report.notable for event in resource.events)
+    if (changes > 0) != seen:
+        return f"the metrics count {changes:.0f} change(s), the resources show {'some' if seen else 'none'}"
+    return ""
+
+
+def _loudest(report: Report) -> str:
+    return next((log.message for log in reversed(report.logs) if log.level in {"err", "alert", "emerg", "crit"}), "no reason given")
+
+
+def _repeated(run: Run) -> Iterator[Finding]:
+    """A report that is seen twice is not of the run that claims it."""
+    seen: dict[str, PhaseName] = {}
+    for phase in run.phases:
+        for apply in phase.puppet:
+            if apply.report is not None:
+                transaction = apply.report.transaction
+                if not transaction:
+                    yield _finding("evidence.stale", phase.name, phase.name, "Puppet's report names no transaction")
+                elif transaction in seen:
+                    yield _finding("evidence.stale", phase.name, phase.name, f"the report of `{phase.name}` is the one of `{seen[transaction]}` (transaction {transaction})")
+                seen[transaction] = phase.name
+
+
+def _finding(
+    rule: str,
+    phase: PhaseName | None,
+    subject: str,
+    message: str,
+    *,
+    hint: str = "",
+    means: Meaning = "inconclusive",
+    evidence: dict[str, object] | None = None,
+) -> Finding:
+    # An unreadable second run cannot undo what the first one showed.
+    weaker: Meaning = "unproven" if phase == "again" else means
+    return Finding(rule=rule, means=weaker, phase=phase, subject=subject, message=message, hint=hint, evidence=dict(evidence or {}))  # type: ignore[arg-type]

@@ -1,0 +1,169 @@
+"""The command line: arguments in, one call, a rendering out, an exit status."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from validator import __version__
+from validator.errors import Exit, UsageError
+from validator.host import doctor as doctor_module
+from validator.host.cache import Cache
+from validator.render import RENDERERS, listing
+from validator.render.live import Live
+from validator.scenario import load, template
+from validator.scenario.model import schema as scenario_schema
+from validator.verdict import Result, judge as judge_run
+
+app = typer.Typer(
+    name="validate",
+    help="Prove that after Ansible upgrade tasks, Puppet for the new release has nothing left to do.",
+    epilog="Exit status: 0 converged, 1 diverged, 2 usage or bad scenario, 3 could not judge, 130 interrupted.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+cache_app = typer.Typer(help="The images and states that are kept between runs.", no_args_is_help=True)
+app.add_typer(cache_app, name="cache")
+
+
+def _complete(incomplete: str) -> list[str]:
+    return [name for name in load.names(Path("scenarios")) if name.startswith(incomplete)]
+
+
+Name = Annotated[str, typer.Argument(help="A scenario below --root, or a path to one.", autocompletion=_complete)]
+Root = Annotated[Path, typer.Option("--root", help="The directory that holds the scenarios.")]
+Format = Annotated[str, typer.Option("--format", help=f"One of: {', '.join(RENDERERS)}.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write the result there instead of to standard output.")]
+SCENARIOS = Path("scenarios")
+
+
+@app.command()
+def scenario(
+    name: Name,
+    root: Root = SCENARIOS,
+    format: Format = "text",  # noqa: A002 - the option's name
+    output: Output = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Skip the second Puppet run once the first has shown a divergence.")] = False,  # noqa: FBT002 - typer's way
+) -> None:
+    """Run one scenario to its verdict."""
+    from validator.validate import validate  # noqa: PLC0415 - keeps --help fast
+
+    _known(format)
+    _writable(output)
+    loaded = load.find(name, root)
+    with Live(Console(stderr=True)) as progress:
+        recorded = validate(loaded, Cache.open(), progress, fail_fast=fail_fast)
+    _deliver(judge_run(recorded.run, records=(recorded.path,)), format, output)
+
+
+@app.command()
+def judge(
+    record: Annotated[Path, typer.Argument(help="A saved record.json (see `records` of a result).")],
+    format: Format = "text",  # noqa: A002 - the option's name
+    output: Output = None,
+) -> None:
+    """Judge a saved record again, without a host."""
+    from validator import record as records  # noqa: PLC0415 - keeps --help fast
+
+    _known(format)
+    _deliver(judge_run(records.load(record), records=(record,)), format, output)
+
+
+@app.command("list")
+def list_scenarios(root: Root = SCENARIOS) -> None:
+    """List the scenarios."""
+    found = load.names(root)
+    if not found:
+        raise UsageError(f"there are no scenarios below {root}", hint="`validate new NAME` makes one; --root names another directory.")
+    for name in found:
+        typer.echo(f"{name:<24} {load.title(root / name)}")
+
+
+@app.command()
+def plan(name: Name, root: Root = SCENARIOS) -> None:
+    """Show what a run would do, and what of it is cached, without running anything."""
+    from validator.plan import preview  # noqa: PLC0415 - keeps --help fast
+
+    typer.echo(listing.plan(preview(load.find(name, root), Cache.open())), nl=False)
+
+
+@app.command()
+def new(name: Annotated[str, typer.Argument(help="The new scenario's name.")], root: Root = SCENARIOS) -> None:
+    """Write a small, working scenario to start from."""
+    directory = template.write(root, name)
+    typer.echo(f"{directory} is ready; run it: validate scenario {name}")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of scenario.yml, for editors."""
+    typer.echo(json.dumps(scenario_schema(), indent=2))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine lacks for running scenarios, and what to do about it."""
+    found = doctor_module.examine()
+    typer.echo(listing.doctor(found), nl=False)
+    if any(not each.fine for each in found):
+        raise typer.Exit(Exit.CANNOT_JUDGE)
+
+
+@cache_app.command("list")
+def cache_list() -> None:
+    """List what is kept, the longest unused first."""
+    typer.echo(listing.cache(Cache.open().kept()), nl=False)
+
+
+@cache_app.command("prune")
+def cache_prune(
+    days: Annotated[float, typer.Option("--unused-days", help="Remove what was not used for so many days; 0 removes all.")] = 30.0,
+) -> None:
+    """Remove what was not used for a while. What a run uses now stays."""
+    removed = Cache.open().prune(unused_for=days * 86400)
+    typer.echo(listing.cache(removed), nl=False)
+    typer.echo(f"removed {len(removed)}")
+
+
+def _version(value: bool) -> None:  # noqa: FBT001 - typer's way
+    if value:
+        typer.echo(f"validate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,  # noqa: ARG001, FBT002 - typer's way
+) -> None:
+    """Nothing to do before a command."""
+
+
+def _known(name: str) -> None:
+    if name not in RENDERERS:
+        raise UsageError(f"there is no format {name!r}", hint=f"Choose one of: {', '.join(RENDERERS)}.")
+
+
+def _writable(output: Path | None) -> None:
+    """Find out before the run, not after it, that the result could not be written."""
+    if output is not None and (output.is_dir() or not output.absolute().parent.is_dir()):
+        raise UsageError(f"{output} cannot be written: its directory does not exist, or it is one")
+
+
+def _deliver(result: Result, name: str, output: Path | None) -> None:
+    text = RENDERERS[name](result)
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        unfinished = output.with_name(f".{output.name}.{time.time_ns()}")
+        try:
+            unfinished.write_text(text, encoding="utf-8")
+            unfinished.replace(output)
+        except OSError as error:
+            raise UsageError(f"{output} cannot be written: {error.strerror}") from error
+    raise typer.Exit(result.exit_code)

@@ -1,0 +1,54 @@
+"""What a check says. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pydantic import JsonValue
+
+from validator.record import PhaseName, Place
+
+Severity = Literal["error", "warning", "info"]
+Meaning = Literal["diverged", "inconclusive", "unproven", "note"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left:
+    """The Ansible task that last touched what a finding is about."""
+
+    task: str
+    place: Place | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consequence:
+    """Something that happened only because of the finding it is listed under."""
+
+    subject: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing a check found.
+
+    `means` says what it does to the verdict: `diverged`; `inconclusive` (nothing can be said, whatever else was
+    found); `unproven` (it is not converged, but a divergence found elsewhere stands); `note` (nothing).
+    """
+
+    rule: str
+    means: Meaning
+    phase: PhaseName | None
+    subject: str
+    message: str
+    declared_at: Place | None = None
+    left_by: Left | None = None
+    hint: str = ""
+    evidence: dict[str, JsonValue] = field(default_factory=dict)
+    consequences: tuple[Consequence, ...] = ()
+
+    @property
+    def severity(self) -> Severity:
+        """How loud to be."""
+        return "info" if self.means == "note" else "error"

@@ -1,0 +1,50 @@
+"""The result as JSON: the contract for programs. Its shape is versioned by the key `schema`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from validator.findings import Finding
+from validator.record import Place
+from validator.verdict import Result
+
+
+def render(result: Result) -> str:
+    """One JSON document."""
+    document: dict[str, Any] = {
+        "schema": result.schema,
+        "scenario": result.scenario,
+        "title": result.title,
+        "verdict": result.verdict,
+        "exit_code": int(result.exit_code),
+        "findings": [_finding(finding) for finding in result.findings],
+        "phases": [asdict(phase) for phase in result.phases],
+        "records": list(result.records),
+        "seconds": round(result.seconds, 2),
+        "validator": result.validator,
+        "digest": result.digest,
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    left = finding.left_by
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "means": finding.means,
+        "phase": finding.phase,
+        "subject": finding.subject,
+        "message": finding.message,
+        "declared_at": _place(finding.declared_at),
+        "left_by": None if left is None else {"task": left.task, "place": _place(left.place)},
+        "hint": finding.hint,
+        "evidence": finding.evidence,
+        "consequences": [asdict(consequence) for consequence in finding.consequences],
+    }
+
+
+def _place(place: Place | None) -> str | None:
+    return None if place is None else str(place)

@@ -1,0 +1,38 @@
+"""Plain lists: a plan, the cache, what the doctor found."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from validator.host.cache import Kept
+from validator.host.doctor import Sign
+from validator.plan import Step
+
+MEGABYTE = 1 << 20
+DAY = 86400
+
+
+def plan(steps: Iterable[Step]) -> str:
+    """The steps of a run, one a line."""
+    lines = [f"{step.name:<9} {'cached' if step.cached else 'to do':<7} {step.what}{f'  [{step.state}]' if step.state else ''}" for step in steps]
+    return "\n".join(lines) + "\n"
+
+
+def cache(kept: Iterable[Kept]) -> str:
+    """What is kept: kind, size, days unused, name, what it is."""
+    lines = [
+        f"{each.kind:<7} {each.bytes / MEGABYTE:8.1f} MB  {(time.time() - each.used) / DAY:5.1f} days  {each.name}  {each.about}"
+        for each in kept
+    ]
+    return "".join(f"{line}\n" for line in lines) or "nothing is kept\n"
+
+
+def doctor(signs: Iterable[Sign]) -> str:
+    """Each thing looked at, and what to do about what is missing."""
+    lines = []
+    for sign in signs:
+        lines.append(f"{'ok     ' if sign.fine else 'MISSING'} {sign.what}: {sign.found}")
+        if sign.to_do:
+            lines.append(f"        to do: {sign.to_do}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""Independent observers of a host: the disk, the service manager, the scenario's probes."""
