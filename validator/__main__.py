@@ -22,7 +22,8 @@ def status() -> int:
     """The exit status of this process's command line."""
     try:
         with process.signals_raise():
-            app(standalone_mode=False)
+            # Without its own handling of exits, click hands an `Exit`'s status back as the return value.
+            returned = app(standalone_mode=False)
     except typer.Exit as ending:
         return ending.exit_code
     except typer.Abort:
@@ -41,7 +42,7 @@ def status() -> int:
         return Exit.CANNOT_JUDGE
     except Exception as error:  # noqa: BLE001 - the outermost handler
         return _unexpected(error)
-    return Exit.CONVERGED
+    return returned if isinstance(returned, int) else Exit.CONVERGED
 
 
 def _unexpected(error: Exception) -> int:

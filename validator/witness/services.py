@@ -47,10 +47,17 @@ def end(watch: Watch, units: tuple[str, ...]) -> ServicesSeen:
     until = _mark(watch.host)
     if not watch.cursor or not until:
         return ServicesSeen(events=(), states=_states(watch.host, units), trouble="the host's journal did not take a marker")
-    matches = [f"MESSAGE_ID={number}" for number in MESSAGES]
+    # No matches on the command line: with them, --after-cursor loses the first match when the entry at the cursor
+    # is not one itself (systemd 252: it seeks to the first match behind the cursor and then skips one).
     done = watch.host.run(
-        "journalctl", "--output=json", f"--output-fields={FIELDS}", f"--after-cursor={watch.cursor}", "--no-pager", "--quiet", *matches,
-        label="reading the journal", accept=None,
+        "journalctl",
+        "--output=json",
+        f"--output-fields={FIELDS}",
+        f"--after-cursor={watch.cursor}",
+        "--no-pager",
+        "--quiet",
+        label="reading the journal",
+        accept=None,
     )
     if done.code not in {0, 1}:
         return ServicesSeen(events=(), states=_states(watch.host, units), trouble=f"journalctl ended with {done.code}: {done.errors.strip()}")
