@@ -6,8 +6,6 @@ import os
 import sys
 import traceback
 
-import typer
-
 from validator import process
 from validator.cli import app
 from validator.errors import Exit, Interrupted, ValidatorError
@@ -24,10 +22,7 @@ def status() -> int:
         with process.signals_raise():
             # Without its own handling of exits, click hands an `Exit`'s status back as the return value.
             returned = app(standalone_mode=False)
-    except typer.Exit as ending:
-        return ending.exit_code
-    except typer.Abort:
-        return Exit.INTERRUPTED
+        return returned if isinstance(returned, int) else Exit.CONVERGED
     except Interrupted as interrupted:
         _say(f"interrupted ({interrupted.signal_name}); nothing is left behind")
         return Exit.INTERRUPTED
@@ -40,9 +35,8 @@ def status() -> int:
         # Whoever read the output has gone: nothing can be delivered, so nothing was shown to pass.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.CANNOT_JUDGE
-    except Exception as error:  # noqa: BLE001 - the outermost handler
+    except Exception as error:
         return _unexpected(error)
-    return returned if isinstance(returned, int) else Exit.CONVERGED
 
 
 def _unexpected(error: Exception) -> int:

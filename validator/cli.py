@@ -18,7 +18,8 @@ from validator.render import RENDERERS, listing
 from validator.render.live import Live
 from validator.scenario import load, template
 from validator.scenario.model import schema as scenario_schema
-from validator.verdict import Result, judge as judge_run
+from validator.verdict import Result
+from validator.verdict import judge as judge_run
 
 app = typer.Typer(
     name="validate",
@@ -39,7 +40,9 @@ def _complete(incomplete: str) -> list[str]:
 Name = Annotated[str, typer.Argument(help="A scenario below --root, or a path to one.", autocompletion=_complete)]
 Root = Annotated[Path, typer.Option("--root", help="The directory that holds the scenarios.")]
 Format = Annotated[str, typer.Option("--format", help=f"One of: {', '.join(RENDERERS)}.")]
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write the result there instead of to standard output.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write the result there instead of to standard output.")
+]
 SCENARIOS = Path("scenarios")
 
 
@@ -49,7 +52,9 @@ def scenario(
     root: Root = SCENARIOS,
     format: Format = "text",  # noqa: A002 - the option's name
     output: Output = None,
-    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Skip the second Puppet run once the first has shown a divergence.")] = False,  # noqa: FBT002 - typer's way
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Skip the second Puppet run once the first has shown a divergence.")
+    ] = False,
 ) -> None:
     """Run one scenario to its verdict."""
     from validator.validate import validate  # noqa: PLC0415 - keeps --help fast
@@ -80,7 +85,10 @@ def list_scenarios(root: Root = SCENARIOS) -> None:
     """List the scenarios."""
     found = load.names(root)
     if not found:
-        raise UsageError(f"there are no scenarios below {root}", hint="`validate new NAME` makes one; --root names another directory.")
+        raise UsageError(
+            f"there are no scenarios below {root}",
+            hint="`validate new NAME` makes one; --root names another directory.",
+        )
     for name in found:
         typer.echo(f"{name:<24} {load.title(root / name)}")
 
@@ -123,7 +131,9 @@ def cache_list() -> None:
 
 @cache_app.command("prune")
 def cache_prune(
-    days: Annotated[float, typer.Option("--unused-days", help="Remove what was not used for so many days; 0 removes all.")] = 30.0,
+    days: Annotated[
+        float, typer.Option("--unused-days", help="Remove what was not used for so many days; 0 removes all.")
+    ] = 30.0,
 ) -> None:
     """Remove what was not used for a while. What a run uses now stays."""
     removed = Cache.open().prune(unused_for=days * 86400)
@@ -131,7 +141,7 @@ def cache_prune(
     typer.echo(f"removed {len(removed)}")
 
 
-def _version(value: bool) -> None:  # noqa: FBT001 - typer's way
+def _version(value: bool) -> None:
     if value:
         typer.echo(f"validate {__version__}")
         raise typer.Exit
@@ -139,7 +149,9 @@ def _version(value: bool) -> None:  # noqa: FBT001 - typer's way
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,  # noqa: ARG001, FBT002 - typer's way
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     """Nothing to do before a command."""
 

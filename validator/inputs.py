@@ -98,7 +98,9 @@ def stage_upgrade(upgrade: Upgrade, into: Path, place: str) -> StagedTasks:
     source = upgrade.playbook or upgrade.tasks
     if source is None:
         raise UsageError("the scenario has no upgrade tasks")
-    return _stage_tasks(source, into, place, bare=upgrade.playbook is None, variables=upgrade.vars, collections=upgrade.collections)
+    return _stage_tasks(
+        source, into, place, bare=upgrade.playbook is None, variables=upgrade.vars, collections=upgrade.collections
+    )
 
 
 def stage_fault(tasks: Path, into: Path, place: str, variables: dict[str, JsonValue]) -> StagedTasks:
@@ -116,7 +118,14 @@ def _stage_tasks(
     playbook = source.name
     if bare:
         playbook = ".validate-tasks.yml"
-        play = [{"name": "tasks", "hosts": "all", "gather_facts": False, "tasks": [{"ansible.builtin.import_tasks": source.name}]}]
+        play = [
+            {
+                "name": "tasks",
+                "hosts": "all",
+                "gather_facts": False,
+                "tasks": [{"ansible.builtin.import_tasks": source.name}],
+            }
+        ]
         (into / "tasks" / playbook).write_text(json.dumps(play), encoding="utf-8")
     (into / "variables.json").write_text(json.dumps(variables), encoding="utf-8")
     if collections is not None:
@@ -169,9 +178,9 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _secrets_below(directory: Path) -> Iterator[str]:
-    """Values under secret names in the YAML files below a directory; what is not plain YAML is left to redaction by name."""
+    """Values under secret names in the YAML files below a directory; other files are left to redaction by name."""
     for path in sorted((*directory.rglob("*.yaml"), *directory.rglob("*.yml"))):
         try:
             yield from values_in(text.read(path).data)
-        except Exception:  # noqa: BLE001, S112 - any file may lie here; Puppet and Ansible read it, we only look for secrets
+        except Exception:  # noqa: S112 - any file may lie here; Puppet and Ansible read it, we only look for secrets
             continue

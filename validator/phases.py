@@ -116,11 +116,15 @@ def _watched(bench: Bench) -> Iterator[_Watching]:
     )
 
 
-def _phase(bench: Bench, name: PhaseName, tool: Literal["puppet", "ansible"], seen: Observed, tool_seconds: float) -> Phase:
+def _phase(
+    bench: Bench, name: PhaseName, tool: Literal["puppet", "ansible"], seen: Observed, tool_seconds: float
+) -> Phase:
     """The record so far; takes a snapshot to see what the phase changed on disk."""
     clock = time.monotonic()
     after = bench.snapshot()
-    noise = tuple(disk.NoiseRule(name="scenario", patterns=(rule.path,), reason=rule.reason) for rule in bench.scenario.noise)
+    noise = tuple(
+        disk.NoiseRule(name="scenario", patterns=(rule.path,), reason=rule.reason) for rule in bench.scenario.noise
+    )
     changed = disk.observe(bench.stack, after, noise)
     bench.stack = after
     seconds = seen.seconds + time.monotonic() - clock
@@ -141,7 +145,9 @@ def _apply(bench: Bench, release: Release, staged: StagedRelease, *, step: int |
     output = f"{OUTPUT}/{staged.place}-{number}-{step}-{time.monotonic_ns()}"
     bench.host.run("mkdir", "-p", "-m", "0700", output, label="making room for a report")
     facts = {**release.facts, **({} if step is None else {"step": str(step)})}
-    apply = puppet.Apply(manifest=staged.manifest, modulepath=staged.modulepath, hiera=staged.hiera, output=output, facts=facts)
+    apply = puppet.Apply(
+        manifest=staged.manifest, modulepath=staged.modulepath, hiera=staged.hiera, output=output, facts=facts
+    )
     done = process.run(
         bench.host.command(
             *puppet.command(apply),
@@ -181,7 +187,7 @@ def _evidence(bench: Bench, apply: puppet.Apply, places: Places) -> tuple[Report
         if text is None:
             return None, catalog, "Puppet left no report: the catalog did not compile, or the run was cut off"
         report = puppet.parse_report(text, places=places, redactor=bench.redactor)
-    except puppet.Unreadable as error:
+    except puppet.UnreadableError as error:
         return None, catalog, f"Puppet's evidence cannot be read: {error}"
     finally:
         bench.host.run("rm", "-rf", "--", apply.output, label="removing the raw report")

@@ -45,7 +45,11 @@ class Plan:
     @property
     def phases(self) -> tuple[PhaseName, ...]:
         """The phases whose evidence a verdict needs."""
-        return ("old", "upgrade", "fault", "converge", "again") if self.fault is not None else ("old", "upgrade", "converge", "again")
+        return (
+            ("old", "upgrade", "fault", "converge", "again")
+            if self.fault is not None
+            else ("old", "upgrade", "converge", "again")
+        )
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -58,14 +62,31 @@ class Plan:
         upgrade = self.loaded.scenario.upgrade
         source = upgrade.playbook or upgrade.tasks
         image_ready = (cache.image(self.image.name) / "about.json").exists()
-        fault_step = () if self.fault is None else (
-            Step(name="fault", what=f"ansible: {self.loaded.fault}", state="", cached=False),
+        fault_step = (
+            ()
+            if self.fault is None
+            else (Step(name="fault", what=f"ansible: {self.loaded.fault}", state="", cached=False),)
         )
         upgraded = self.fault is not None and cache.has_state(self.upgraded_state)
         return (
-            Step(name="image", what=f"{self.image.suite}, {len(self.image.wanted)} packages named", state=self.image.name, cached=image_ready),
-            Step(name="old", what=f"puppet: {self.loaded.scenario.old.manifest.name}, twice", state=self.old_state, cached=cache.has_state(self.old_state)),
-            Step(name="upgrade", what=f"ansible: {source.name if source else ''}", state=self.upgraded_state if self.fault else "", cached=upgraded),
+            Step(
+                name="image",
+                what=f"{self.image.suite}, {len(self.image.wanted)} packages named",
+                state=self.image.name,
+                cached=image_ready,
+            ),
+            Step(
+                name="old",
+                what=f"puppet: {self.loaded.scenario.old.manifest.name}, twice",
+                state=self.old_state,
+                cached=cache.has_state(self.old_state),
+            ),
+            Step(
+                name="upgrade",
+                what=f"ansible: {source.name if source else ''}",
+                state=self.upgraded_state if self.fault else "",
+                cached=upgraded,
+            ),
             *fault_step,
             Step(name="converge", what=f"puppet: {self.loaded.scenario.new.manifest.name}", state="", cached=False),
             Step(name="again", what=f"puppet: {self.loaded.scenario.new.manifest.name}", state="", cached=False),

@@ -87,8 +87,8 @@ def run(command: Command, *, on_output: Lines | None = None, on_channel: Lines |
     with _pipes(command) as pipes:
         child = _start(command, pipes)
         try:
-            streams = _pump(command, child, pipes, {"stdout": on_output, "stderr": on_output, "channel": on_channel})
-            timed_out = streams is None
+            listeners = {"stdout": on_output, "stderr": on_output, "channel": on_channel}
+            timed_out = not _Pump(command, child, pipes, listeners).run()
         finally:
             _end(child)
     done = Completed(
@@ -166,86 +166,90 @@ def _start(command: Command, pipes: _Pipes) -> subprocess.Popen[bytes]:
     return child
 
 
-def _pump(
-    command: Command, child: subprocess.Popen[bytes], pipes: _Pipes, listeners: Mapping[str, Lines | None]
-) -> dict[str, bytearray] | None:
-    """Move bytes until the child has ended and its streams are drained; None when the time ran out."""
-    deadline = time.monotonic() + command.timeout
-    pending = {name: bytearray() for name in pipes.kept}
-    unsent = memoryview(command.stdin)
-    with selectors.DefaultSelector() as selector:
-        for name, stream in (("stdout", child.stdout), ("stderr", child.stderr)):
-            if stream is not None:
-                os.set_blocking(stream.fileno(), False)
-                selector.register(stream.fileno(), selectors.EVENT_READ, name)
-        if pipes.channel_read >= 0:
-            os.set_blocking(pipes.channel_read, False)
-            selector.register(pipes.channel_read, selectors.EVENT_READ, "channel")
+class _Pump:
+    """Moves bytes between this process and a child until the child has ended and its streams are drained."""
+
+    def __init__(
+        self, command: Command, child: subprocess.Popen[bytes], pipes: _Pipes, listeners: Mapping[str, Lines | None]
+    ) -> None:
+        self._deadline = time.monotonic() + command.timeout
+        self._child, self._kept, self._listeners = child, pipes.kept, listeners
+        self._pending = {name: bytearray() for name in pipes.kept}
+        self._unsent = memoryview(command.stdin)
+        self._ended = False
+        self._selector = selectors.DefaultSelector()
+        streams = {
+            "stdout": child.stdout.fileno() if child.stdout else -1,
+            "stderr": child.stderr.fileno() if child.stderr else -1,
+            "channel": pipes.channel_read,
+        }
+        for name, descriptor in streams.items():
+            if descriptor >= 0:
+                os.set_blocking(descriptor, False)
+                self._selector.register(descriptor, selectors.EVENT_READ, name)
         if child.stdin is not None:
             os.set_blocking(child.stdin.fileno(), False)
-            selector.register(child.stdin.fileno(), selectors.EVENT_WRITE, "stdin")
-        exit_watch = os.pidfd_open(child.pid)
+            self._selector.register(child.stdin.fileno(), selectors.EVENT_WRITE, "stdin")
+
+    def run(self) -> bool:
+        """False when the time ran out."""
+        exit_watch = os.pidfd_open(self._child.pid)
         try:
-            selector.register(exit_watch, selectors.EVENT_READ, "exit")
-            ended = False
-            while not ended or selector.get_map():
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return None
-                # What a daemon inherited may stay open for ever: once the child is gone, take what is there.
-                events = selector.select(0 if ended else left)
-                if ended and not events:
-                    break
-                for key, _ in events:
-                    if key.data == "exit":
-                        ended = True
-                        selector.unregister(exit_watch)
-                    elif key.data == "stdin":
-                        unsent = _feed(child, selector, unsent)
-                    elif not _take(key, pipes, pending, listeners):
-                        selector.unregister(key.fd)
+            with self._selector:
+                self._selector.register(exit_watch, selectors.EVENT_READ, "exit")
+                if not self._until_drained():
+                    return False
         finally:
             os.close(exit_watch)
-    for name, rest in pending.items():
-        _tell(listeners.get(name), rest + b"\n" if rest else rest)
-    child.wait()
-    return pipes.kept
+        for name, rest in self._pending.items():
+            _tell(self._listeners.get(name), rest)
+        self._child.wait()
+        return True
 
+    def _until_drained(self) -> bool:
+        while not self._ended or self._selector.get_map():
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                return False
+            # What a daemon inherited may stay open for ever: once the child is gone, take what is there.
+            events = self._selector.select(0 if self._ended else left)
+            if self._ended and not events:
+                break
+            for key, _ in events:
+                self._serve(key)
+        return True
 
-def _feed(
-    child: subprocess.Popen[bytes], selector: selectors.BaseSelector, unsent: memoryview
-) -> memoryview:
-    if child.stdin is None:
-        return unsent
-    try:
-        unsent = unsent[os.write(child.stdin.fileno(), unsent[:65536]) :]
-    except BrokenPipeError:
-        unsent = unsent[:0]
-    if not unsent:
-        selector.unregister(child.stdin.fileno())
-        child.stdin.close()
-    return unsent
+    def _serve(self, key: selectors.SelectorKey) -> None:
+        done = True
+        if key.data == "exit":
+            self._ended = True
+        elif key.data == "stdin":
+            done = self._feed(key.fd)
+        else:
+            done = not self._take(key.fd, key.data)
+        if done:
+            self._selector.unregister(key.fd)
+            if key.data == "stdin" and self._child.stdin is not None:
+                self._child.stdin.close()
 
+    def _feed(self, descriptor: int) -> bool:
+        """Write once; True when there is no more to write."""
+        try:
+            self._unsent = self._unsent[os.write(descriptor, self._unsent[:65536]) :]
+        except BrokenPipeError:
+            return True
+        return not self._unsent
 
-def _take(
-    key: selectors.SelectorKey,
-    pipes: _Pipes,
-    pending: Mapping[str, bytearray],
-    listeners: Mapping[str, Lines | None],
-) -> bool:
-    """Read once; False at the end of the stream."""
-    chunk = os.read(key.fd, 1 << 16)
-    name: str = key.data
-    if not chunk:
-        return False
-    room = KEPT_OUTPUT - len(pipes.kept[name])
-    pipes.kept[name] += chunk[: max(room, 0)]
-    if listeners.get(name) is not None:
-        pending[name].extend(chunk)
-        end = pending[name].rfind(b"\n") + 1
-        _tell(listeners[name], pending[name][:end])
-        del pending[name][:end]
-    return True
+    def _take(self, descriptor: int, name: str) -> bool:
+        """Read once; False at the end of the stream."""
+        chunk = os.read(descriptor, 1 << 16)
+        self._kept[name] += chunk[: max(KEPT_OUTPUT - len(self._kept[name]), 0)]
+        if self._listeners.get(name) is not None:
+            self._pending[name].extend(chunk)
+            end = self._pending[name].rfind(b"\n") + 1
+            _tell(self._listeners[name], self._pending[name][:end])
+            del self._pending[name][:end]
+        return bool(chunk)
 
 
 def _tell(listener: Lines | None, lines: bytes | bytearray) -> None:

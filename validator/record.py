@@ -317,7 +317,9 @@ def load(path: Path) -> Run:
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise UsageError(f"{path} is not a record: {error}", hint="Records are the paths under `records` of a result.") from error
+        raise UsageError(
+            f"{path} is not a record: {error}", hint="Records are the paths under `records` of a result."
+        ) from error
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         found = data.get("schema") if isinstance(data, dict) else type(data).__name__
         raise UsageError(f"{path} is not a record of this version (schema {found!r}, wanted {SCHEMA!r})")

@@ -24,7 +24,10 @@ _ASSIGNMENT = re.compile(
     re.IGNORECASE,
 )
 _URL = re.compile(r"(?P<before>\w://[^/\s:@]*:)(?P<value>[^@/\s]+)(?P<after>@)")
-_SQL = re.compile(r"(?P<before>IDENTIFIED\s+(?:WITH\s+\w+\s+)?(?:BY|AS)\s+(?:PASSWORD\s+)?)(?P<value>'[^']*'|\"[^\"]*\")", re.IGNORECASE)
+_SQL = re.compile(
+    r"(?P<before>IDENTIFIED\s+(?:WITH\s+\w+\s+)?(?:BY|AS)\s+(?:PASSWORD\s+)?)(?P<value>'[^']*'|\"[^\"]*\")",
+    re.IGNORECASE,
+)
 
 # Shorter values are common words; they are removed where they are assigned, not wherever they appear.
 _DISTINCT = 5
@@ -64,7 +67,11 @@ class Redactor:
 
     def learn(self, values: Iterable[str]) -> None:
         """Add values that must never be shown."""
-        new = {value for value in values if len(value) >= _DISTINCT and value.lower() not in _PLAIN_WORDS and not value.startswith("{{")}
+        new = {
+            value
+            for value in values
+            if len(value) >= _DISTINCT and value.lower() not in _PLAIN_WORDS and not value.startswith("{{")
+        }
         if not new <= self._values:
             self._values |= new
             longest_first = sorted(self._values, key=lambda value: (-len(value), value))

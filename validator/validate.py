@@ -154,7 +154,9 @@ class _Work:
         """The author's tasks, then the probes."""
         phase = phases.ansible_phase(bench, "upgrade", self.scenario.upgrade, self.plan.upgrade)
         if not any(run.trouble for run in phase.ansible):
-            phase = phases.with_probes(bench, phase, (probe for probe in self.scenario.probes if "upgrade" in probe.after))
+            phase = phases.with_probes(
+                bench, phase, (probe for probe in self.scenario.probes if "upgrade" in probe.after)
+            )
         self.ended(phase, go_on=not any(run.trouble for run in phase.ansible))
         return phase
 
@@ -163,7 +165,9 @@ class _Work:
         self.starts("converge")
         phase = phases.puppet_phase(bench, "converge", self.scenario.new, self.plan.new)
         if not any(run.trouble for run in phase.puppet):
-            phase = phases.with_probes(bench, phase, (probe for probe in self.scenario.probes if "converge" in probe.after))
+            phase = phases.with_probes(
+                bench, phase, (probe for probe in self.scenario.probes if "converge" in probe.after)
+            )
         quiet = all(_is_quiet(run) for run in phase.puppet) and not any(probe.trouble for probe in phase.probes)
         self.ended(phase, go_on=not any(run.trouble for run in phase.puppet) and (quiet or not self.fail_fast))
         self.starts("again")
@@ -257,9 +261,19 @@ def _require_modules(plan: Plan, root: Path) -> None:
             place = root / PACKAGED_MODULES.lstrip("/") / name
             if not place.is_symlink() and not place.exists():
                 message = f"the image has no Puppet module {name!r}"
-                problems.append(Problem(file=written(plan.loaded.file.resolve()), line=1, column=1, key=f"{key}.modules", message=message))
+                problems.append(
+                    Problem(
+                        file=written(plan.loaded.file.resolve()),
+                        line=1,
+                        column=1,
+                        key=f"{key}.modules",
+                        message=message,
+                    )
+                )
     if problems:
-        raise ScenarioError(tuple(problems), hint="Name the packages that ship them (puppet-module-...) in `image.packages`.")
+        raise ScenarioError(
+            tuple(problems), hint="Name the packages that ship them (puppet-module-...) in `image.packages`."
+        )
 
 
 def _save(run: Run, cache: Cache) -> Path:

@@ -28,12 +28,18 @@ def check(run: Run) -> Iterator[Finding]:
                 subject=first.ref,
                 message=f"the old release does not settle: {first.ref} {what}: {message}",
                 declared_at=first.declared_at,
-                hint="Make the old release's own second Puppet run silent first; this is no fault of the upgrade tasks.",
+                hint="Make the old release's own second Puppet run silent first; the upgrade tasks are not at fault.",
                 evidence={"round": apply.round, "resources": [resource.ref for resource in bad[:SHOWN]]},
             )
             return
     if old.puppet and max(apply.round for apply in old.puppet) == 1 and not any(apply.trouble for apply in old.puppet):
-        yield Finding(rule="old.unsettled", means="inconclusive", phase="old", subject="old", message="the old release was not applied a second time")
+        yield Finding(
+            rule="old.unsettled",
+            means="inconclusive",
+            phase="old",
+            subject="old",
+            message="the old release was not applied a second time",
+        )
 
 
 def _unsettled(apply: PuppetRun) -> Iterator[Resource]:

@@ -13,7 +13,7 @@ def left_by(run: Run, catalog: Catalog | None, resource: Resource) -> Left | Non
     """The last task whose arguments name the same file or service, or None."""
     names = {resource.title, *_paths(catalog, resource)}
     for name in ("fault", "upgrade"):
-        phase = run.phase(name)  # type: ignore[arg-type]  # two literal names
+        phase = run.phase(name)
         tasks = [task for tasks in (phase.ansible if phase else ()) for task in tasks.tasks]
         for task in reversed(tasks):
             if _touches(task, resource.kind, names):

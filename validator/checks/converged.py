@@ -17,7 +17,7 @@ from validator.findings import Consequence, Finding
 from validator.record import Catalog, Event, Phase, PhaseName, PuppetRun, Resource, Run
 
 HINTS = {
-    "change": "Add to the upgrade tasks what Puppet did here, with the same value, or take out the task that undoes it.",
+    "change": "Add to the upgrade tasks what Puppet did here, same value and all, or take out what undoes it.",
     "failure": "Puppet cannot mend this itself: the upgrade tasks must leave the host so that the resource succeeds.",
     "restart-failed": "Puppet could not restart it after a change; see the service's own log in the host.",
     "noop": "The resource is marked noop and out of sync: Puppet would change it.",
@@ -29,7 +29,7 @@ def check(run: Run) -> Iterator[Finding]:
     """Causes in `converge`, then causes that only `again` shows."""
     seen: set[tuple[str, str]] = set()
     for name in ("converge", "again"):
-        phase = run.phase(name)  # type: ignore[arg-type]  # two literal names
+        phase = run.phase(name)
         if phase is not None:
             for finding in _of_phase(run, phase):
                 if (finding.rule.partition(".")[2], finding.subject) not in seen:
@@ -67,7 +67,9 @@ def _of_run(run: Run, phase: PhaseName, applied: _Applied) -> Iterator[Finding]:
     findings.sort(key=lambda finding: finding.rule.endswith((".failure", ".restart-failed")), reverse=True)
     if not findings and _consequences(applied):
         # Refreshed by nothing that is on record: the refreshed resource itself is all there is to show.
-        findings = [_finding(run, phase, applied, resource, "change") for resource in applied.notable if _is_refreshed(resource)][:1]
+        findings = [
+            _finding(run, phase, applied, resource, "change") for resource in applied.notable if _is_refreshed(resource)
+        ][:1]
     yield from _folded(applied, findings)
 
 
@@ -90,7 +92,10 @@ def _kind(resource: Resource) -> str:
 
 def _finding(run: Run, phase: PhaseName, applied: _Applied, resource: Resource, kind: str) -> Finding:
     events = [event for event in resource.events if event.property is not None] or list(resource.events)
-    evidence: dict[str, JsonValue] = {"changes": [_change(event) for event in events], "exit_code": applied.run.exit_code}
+    evidence: dict[str, JsonValue] = {
+        "changes": [_change(event) for event in events],
+        "exit_code": applied.run.exit_code,
+    }
     if applied.run.step is not None:
         evidence["step"] = applied.run.step
     if diff := _diff(applied.run, resource):
@@ -109,7 +114,13 @@ def _finding(run: Run, phase: PhaseName, applied: _Applied, resource: Resource, 
 
 
 def _change(event: Event) -> JsonValue:
-    return {"property": event.property, "is": event.previous, "should": event.desired, "status": event.status, "message": event.message}
+    return {
+        "property": event.property,
+        "is": event.previous,
+        "should": event.desired,
+        "status": event.status,
+        "message": event.message,
+    }
 
 
 def _sentence(event: Event) -> str:
@@ -126,7 +137,14 @@ def _show(value: JsonValue) -> str:
 
 def _diff(apply: PuppetRun, resource: Resource) -> str:
     logs = apply.report.logs if apply.report else ()
-    return next((log.message.strip("\n") for log in logs if resource.ref in log.source and log.message.lstrip().startswith("---")), "")
+    return next(
+        (
+            log.message.strip("\n")
+            for log in logs
+            if resource.ref in log.source and log.message.lstrip().startswith("---")
+        ),
+        "",
+    )
 
 
 def _is_refreshed(resource: Resource) -> bool:
@@ -137,7 +155,13 @@ def _consequences(applied: _Applied) -> list[tuple[str, Consequence]]:
     found = []
     for resource in applied.notable:
         if not _kind(resource):
-            message = resource.events[0].message if resource.events else "skipped: something it needs has failed" if resource.skipped else ""
+            message = (
+                resource.events[0].message
+                if resource.events
+                else "skipped: something it needs has failed"
+                if resource.skipped
+                else ""
+            )
             if message:
                 found.append((resource.ref, Consequence(subject=resource.ref, message=message)))
     return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pydantic import JsonValue
+
 from validator.findings import Finding, Meaning
 from validator.record import AnsibleRun, Phase, PhaseName, PuppetRun, Report, Run
 
@@ -33,14 +35,25 @@ def _phase(run: Run, phase: Phase) -> Iterator[Finding]:
         yield from _puppet(phase.name, apply)
     if run.subject.services and phase.name in {"converge", "again"}:
         if phase.services is None:
-            yield _finding("evidence.services", phase.name, phase.name, "the service manager was not watched", means="unproven")
+            yield _finding(
+                "evidence.services",
+                phase.name,
+                phase.name,
+                "the service manager was not watched",
+                means="unproven",
+            )
         elif phase.services.trouble:
             yield _finding("evidence.services", phase.name, phase.name, phase.services.trouble, means="unproven")
 
 
 def _ansible(phase: PhaseName, tasks: AnsibleRun) -> Iterator[Finding]:
     if not tasks.trouble and (not tasks.finished or tasks.exit_code != 0):
-        yield _finding("evidence.ansible", phase, phase, f"ansible-playbook ended with status {tasks.exit_code}, and its record does not say why")
+        yield _finding(
+            "evidence.ansible",
+            phase,
+            phase,
+            f"ansible-playbook ended with status {tasks.exit_code}, and its record does not say why",
+        )
     if tasks.trouble:
         failed = next((task for task in tasks.tasks if task.status in {"failed", "unreachable"}), None)
         yield Finding(
@@ -69,11 +82,27 @@ def _puppet(phase: PhaseName, apply: PuppetRun) -> Iterator[Finding]:
         return
     report = apply.report
     if not report.completed:
-        yield _finding("evidence.unfinished", phase, f"puppet apply{step}", f"Puppet did not apply the whole catalog (status {report.status}, exit {apply.exit_code}): {_loudest(report)}")
+        yield _finding(
+            "evidence.unfinished",
+            phase,
+            f"puppet apply{step}",
+            f"the catalog was not applied to its end (status {report.status}, exit {apply.exit_code}): {_loudest(report)}",
+        )
     elif report.evaluated == 0:
-        yield _finding("evidence.empty", phase, f"puppet apply{step}", "the catalog is empty: Puppet looked at no resource", hint="Does the manifest declare anything for this host?")
+        yield _finding(
+            "evidence.empty",
+            phase,
+            f"puppet apply{step}",
+            "the catalog is empty: Puppet looked at no resource",
+            hint="Does the manifest declare anything for this host?",
+        )
     if report.noop:
-        yield _finding("evidence.noop", phase, f"puppet apply{step}", "Puppet ran in noop mode: it changed nothing because it was told not to")
+        yield _finding(
+            "evidence.noop",
+            phase,
+            f"puppet apply{step}",
+            "Puppet ran in noop mode: it changed nothing because it was told not to",
+        )
     unlooked = tuple(resource.ref for resource in report.notable if resource.skipped)
     failed = any(resource.failed or resource.failed_to_restart for resource in report.notable)
     if unlooked and not failed:
@@ -81,10 +110,10 @@ def _puppet(phase: PhaseName, apply: PuppetRun) -> Iterator[Finding]:
             "evidence.skipped",
             phase,
             unlooked[0],
-            f"Puppet skipped {len(unlooked)} resource(s) although nothing failed (a schedule, a tag?): their state is unknown",
+            f"{len(unlooked)} resource(s) were skipped though nothing failed (a schedule, a tag?): their state is unknown",
             evidence={"skipped": list(unlooked)},
         )
-    if (contradiction := _contradiction(apply.exit_code, report)):
+    if contradiction := _contradiction(apply.exit_code, report):
         yield _finding("evidence.contradiction", phase, f"puppet apply{step}", contradiction)
 
 
@@ -99,7 +128,9 @@ def _contradiction(exit_code: int, report: Report) -> str:
         return f"the metrics count {resources.get('total', 0):.0f} resources, the report holds {report.evaluated}"
     said = (changes > 0, failures > 0)
     if report.completed and said != (bool(exit_code & CHANGES), bool(exit_code & FAILURES)):
-        return f"exit status {exit_code} does not fit {changes:.0f} change(s) and {failures:.0f} failure(s) in the metrics"
+        return (
+            f"exit status {exit_code} does not fit {changes:.0f} change(s) and {failures:.0f} failure(s) in the metrics"
+        )
     seen = any(event.status == "success" for resource in report.notable for event in resource.events)
     if (changes > 0) != seen:
         return f"the metrics count {changes:.0f} change(s), the resources show {'some' if seen else 'none'}"
@@ -107,7 +138,10 @@ def _contradiction(exit_code: int, report: Report) -> str:
 
 
 def _loudest(report: Report) -> str:
-    return next((log.message for log in reversed(report.logs) if log.level in {"err", "alert", "emerg", "crit"}), "no reason given")
+    return next(
+        (log.message for log in reversed(report.logs) if log.level in {"err", "alert", "emerg", "crit"}),
+        "no reason given",
+    )
 
 
 def _repeated(run: Run) -> Iterator[Finding]:
@@ -120,7 +154,12 @@ def _repeated(run: Run) -> Iterator[Finding]:
                 if not transaction:
                     yield _finding("evidence.stale", phase.name, phase.name, "Puppet's report names no transaction")
                 elif transaction in seen:
-                    yield _finding("evidence.stale", phase.name, phase.name, f"the report of `{phase.name}` is the one of `{seen[transaction]}` (transaction {transaction})")
+                    yield _finding(
+                        "evidence.stale",
+                        phase.name,
+                        phase.name,
+                        f"the report of `{phase.name}` is the one of `{seen[transaction]}` (transaction {transaction})",
+                    )
                 seen[transaction] = phase.name
 
 
@@ -132,8 +171,16 @@ def _finding(
     *,
     hint: str = "",
     means: Meaning = "inconclusive",
-    evidence: dict[str, object] | None = None,
+    evidence: dict[str, JsonValue] | None = None,
 ) -> Finding:
     # An unreadable second run cannot undo what the first one showed.
     weaker: Meaning = "unproven" if phase == "again" else means
-    return Finding(rule=rule, means=weaker, phase=phase, subject=subject, message=message, hint=hint, evidence=dict(evidence or {}))  # type: ignore[arg-type]
+    return Finding(
+        rule=rule,
+        means=weaker,
+        phase=phase,
+        subject=subject,
+        message=message,
+        hint=hint,
+        evidence=evidence or {},
+    )

@@ -27,4 +27,10 @@ def check(run: Run) -> Iterator[Finding]:
     missing = set(run.subject.probes) - {probe.name for phase in run.phases for probe in phase.probes}
     if run.phase("converge") is not None:
         for name in sorted(missing):
-            yield Finding(rule="evidence.probe", means="unproven", phase=None, subject=name, message="the probe was never evaluated")
+            yield Finding(
+                rule="evidence.probe",
+                means="unproven",
+                phase=None,
+                subject=name,
+                message="the probe was never evaluated",
+            )

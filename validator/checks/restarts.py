@@ -12,7 +12,7 @@ from validator.record import Phase, Run, UnitEvent
 def check(run: Run) -> Iterator[Finding]:
     """One finding for each unit that was stopped and started again in `converge` or `again`."""
     for name in ("converge", "again"):
-        phase = run.phase(name)  # type: ignore[arg-type]  # two literal names
+        phase = run.phase(name)
         if phase is not None and phase.services is not None:
             for unit, times in sorted(restarts(phase.services.events).items()):
                 refreshed = _refreshed(phase, unit)
@@ -23,7 +23,8 @@ def check(run: Run) -> Iterator[Finding]:
                     subject=unit,
                     message=f"{unit} was restarted {'once' if times == 1 else f'{times} times'}"
                     + (f" by Puppet ({refreshed})" if refreshed else ", and Puppet's report does not say why"),
-                    hint="Users of the service notice. What made Puppet restart it is among the causes." if refreshed
+                    hint="Users of the service notice. What made Puppet restart it is among the causes."
+                    if refreshed
                     else "Look for an exec or a package script that restarts it.",
                     evidence={"restarts": times},
                 )

@@ -41,7 +41,7 @@ def keep_channels(env: dict[str, str]) -> None:
     """Hand on the descriptors that the environment names (see `validator.process.Command.channel`)."""
     for name, value in os.environ.items():
         if name.startswith("VALIDATOR_") and value.isdigit():
-            os.set_inheritable(int(value), True)
+            os.set_inheritable(int(value), True)  # noqa: FBT003 - the function takes no keywords
             env[name] = value
 
 
@@ -66,7 +66,7 @@ def main() -> None:
             keep_channels(config.env)
             os.execve(config.argv[0], config.argv, config.env)
         except OSError as error:
-            print(supervisor.explain(error), file=sys.stderr)  # noqa: T201 - this process has no other place to speak
+            print(supervisor.explain(error), file=sys.stderr)
         os._exit(126)
     sys.exit(supervisor.reap_until(child))
 

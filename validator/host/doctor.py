@@ -37,14 +37,24 @@ def examine() -> tuple[Sign, ...]:
 
 def _root() -> Iterator[Sign]:
     uid = os.geteuid()
-    yield Sign(what="privileges", fine=uid == 0, found="root" if uid == 0 else f"uid {uid}", to_do="" if uid == 0 else "Run as root, e.g. with sudo.")
+    yield Sign(
+        what="privileges",
+        fine=uid == 0,
+        found="root" if uid == 0 else f"uid {uid}",
+        to_do="" if uid == 0 else "Run as root, e.g. with sudo.",
+    )
 
 
 def _kernel() -> Iterator[Sign]:
     release = platform.release()
     numbers = tuple(int(part) for part in release.split("-")[0].split(".")[:2] if part.isdigit())
     fine = sys.platform == "linux" and numbers >= KERNEL
-    yield Sign(what="kernel", fine=fine, found=f"{platform.system()} {release}", to_do="" if fine else "Linux 5.19 or newer is needed.")
+    yield Sign(
+        what="kernel",
+        fine=fine,
+        found=f"{platform.system()} {release}",
+        to_do="" if fine else "Linux 5.19 or newer is needed.",
+    )
 
 
 def _groups() -> Iterator[Sign]:
@@ -54,18 +64,33 @@ def _groups() -> Iterator[Sign]:
         yield Sign(what="cgroup v2", fine=False, found=error.message, to_do=error.hint)
         return
     fine = os.access(place, os.W_OK)
-    yield Sign(what="cgroup v2", fine=fine, found=str(place), to_do="" if fine else f"{place} must be writable: mount it read-write (a container needs --privileged).")
+    yield Sign(
+        what="cgroup v2",
+        fine=fine,
+        found=str(place),
+        to_do="" if fine else f"{place} must be writable: mount it read-write (a container needs --privileged).",
+    )
 
 
 def _programs() -> Iterator[Sign]:
     for name, package in PROGRAMS.items():
         found = shutil.which(name, path=process.SYSTEM_PATH)
-        yield Sign(what=name, fine=found is not None, found=found or "not found", to_do="" if found else f"apt-get install {package}")
+        yield Sign(
+            what=name,
+            fine=found is not None,
+            found=found or "not found",
+            to_do="" if found else f"apt-get install {package}",
+        )
 
 
 def _ansible() -> Iterator[Sign]:
     program = Path(sys.executable).parent / "ansible-playbook"
-    yield Sign(what="ansible-playbook", fine=program.exists(), found=str(program) if program.exists() else "not in this environment", to_do="" if program.exists() else "Install ansible-core into the environment that `validate` runs from.")
+    yield Sign(
+        what="ansible-playbook",
+        fine=program.exists(),
+        found=str(program) if program.exists() else "not in this environment",
+        to_do="" if program.exists() else "Install ansible-core into the environment that `validate` runs from.",
+    )
 
 
 def _cache() -> Iterator[Sign]:
@@ -76,7 +101,12 @@ def _cache() -> Iterator[Sign]:
         return
     free = machine.free_megabytes(cache.root)
     fine = free >= SPACE
-    yield Sign(what="cache", fine=fine, found=f"{cache.root}, {free} MB free", to_do="" if fine else f"Free {SPACE} MB there, or set VALIDATE_CACHE to a larger disk.")
+    yield Sign(
+        what="cache",
+        fine=fine,
+        found=f"{cache.root}, {free} MB free",
+        to_do="" if fine else f"Free {SPACE} MB there, or set VALIDATE_CACHE to a larger disk.",
+    )
 
 
 def _host() -> Iterator[Sign]:
@@ -87,7 +117,12 @@ def _host() -> Iterator[Sign]:
             check()
         spec = machine.HostSpec(driver="plain", hostname="probe", layers=(Path("/"),))
         with machine.started(spec, Cache.open()) as host:
-            host.run("/bin/sh", "-c", ": > /probe && chown 33:33 /probe && mv /probe /probe2 && rm /probe2", label="writing in a probe host")
+            host.run(
+                "/bin/sh",
+                "-c",
+                ": > /probe && chown 33:33 /probe && mv /probe /probe2 && rm /probe2",
+                label="writing in a probe host",
+            )
     except (ValidatorError, OSError) as error:
         yield Sign(what="a disposable host", fine=False, found=str(error), to_do=_advice(str(error)))
     else:
@@ -96,7 +131,13 @@ def _host() -> Iterator[Sign]:
 
 def _advice(message: str) -> str:
     if "overlay" in message:
-        return "The cache must be on a file system that overlayfs can write to (ext4, xfs, btrfs; not another overlay): set VALIDATE_CACHE, or mount a volume there."
+        return (
+            "The cache must be on a file system that overlayfs can write to (ext4, xfs, btrfs; not another overlay): "
+            "set VALIDATE_CACHE, or mount a volume there."
+        )
     if "mount_setattr" in message:
-        return "The kernel or the file system of the cache knows no ID-mapped mounts: use ext4, xfs or btrfs on Linux 5.19 or newer."
+        return (
+            "The kernel or the file system of the cache knows no ID-mapped mounts: "
+            "use ext4, xfs or btrfs on Linux 5.19 or newer."
+        )
     return "Mend what is missing above first."

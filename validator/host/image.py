@@ -78,7 +78,9 @@ def ensure(spec: ImageSpec, cache: Cache, *, on_output: Callable[[str], None] | 
 
 def _install(spec: ImageSpec, root: Path, cache: Cache, on_output: Callable[[str], None] | None) -> None:
     if shutil.which("mmdebstrap", path=process.SYSTEM_PATH) is None:
-        raise MachineError("mmdebstrap is not installed: base images are built with it", hint="apt-get install mmdebstrap")
+        raise MachineError(
+            "mmdebstrap is not installed: base images are built with it", hint="apt-get install mmdebstrap"
+        )
     downloads = cache.root / "packages" / spec.suite
     downloads.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
@@ -103,10 +105,10 @@ def _install(spec: ImageSpec, root: Path, cache: Cache, on_output: Callable[[str
 def _mmdebstrap(spec: ImageSpec, root: Path, downloads: Path) -> list[str]:
     archives = "/var/cache/apt/archives/"
     hooks = [
-        f"--setup-hook=mkdir -p \"$1\"{archives}",
+        f'--setup-hook=mkdir -p "$1"{archives}',
         f"--setup-hook=sync-in {downloads} {archives}",
         f"--customize-hook=sync-out {archives} {downloads}",
-        f"--customize-hook=rm -rf \"$1\"{archives}*.deb",
+        f'--customize-hook=rm -rf "$1"{archives}*.deb',
     ]
     if spec.prepare:
         script = root.with_name("prepare.sh")
@@ -162,7 +164,9 @@ def _explain(spec: ImageSpec, done: process.Completed, cache: Cache) -> NoReturn
     said = done.errors
     if "No space left on device" in said:
         raise no_space(cache.root)
-    missing = [line.split("Unable to locate package", 1)[1].strip() for line in said.splitlines() if "Unable to locate" in line]
+    missing = [
+        line.split("Unable to locate package", 1)[1].strip() for line in said.splitlines() if "Unable to locate" in line
+    ]
     if missing:
         raise ImageError(
             f"{spec.suite} has no package {', '.join(missing)}",
@@ -181,4 +185,3 @@ def _explain(spec: ImageSpec, done: process.Completed, cache: Cache) -> NoReturn
 
 def _tail(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.strip().splitlines()[-15:])
-

@@ -210,7 +210,7 @@ def _entry(real: Path, found: os.stat_result) -> Entry:
         size=found.st_size,
         modified_ns=found.st_mtime_ns,
         device=found.st_rdev,
-        link=os.readlink(real) if stat.S_ISLNK(found.st_mode) else "",
+        link=str(real.readlink()) if stat.S_ISLNK(found.st_mode) else "",
         xattrs=_xattrs(real),
     )
 
@@ -233,6 +233,8 @@ def _is_opaque(path: Path) -> bool:
 def _xattrs(path: Path) -> tuple[tuple[str, bytes], ...]:
     try:
         names = os.listxattr(path, follow_symlinks=False)
-        return tuple((name, os.getxattr(path, name, follow_symlinks=False)) for name in sorted(names) if ".overlay." not in name)
+        return tuple(
+            (name, os.getxattr(path, name, follow_symlinks=False)) for name in sorted(names) if ".overlay." not in name
+        )
     except OSError:
         return ()

@@ -74,7 +74,9 @@ def private_mounts() -> None:
     mount("none", "/", "", MS_REC | MS_PRIVATE)
 
 
-def attach(source: str | Path, target: str | Path, *, owners: int | None, read_only: bool, recursive: bool = False) -> None:
+def attach(
+    source: str | Path, target: str | Path, *, owners: int | None, read_only: bool, recursive: bool = False
+) -> None:
     """Show `source` at `target`, with owner ids translated through the user namespace `owners`.
 
     Without `owners` (a descriptor), ids are not translated. Raises `OSError`; EINVAL usually means that the
@@ -83,7 +85,10 @@ def attach(source: str | Path, target: str | Path, *, owners: int | None, read_o
     at_flags = _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC | (_AT_RECURSIVE if recursive else 0)
     tree = _check(
         _libc.syscall(
-            ctypes.c_long(_SYS_OPEN_TREE), ctypes.c_int(_AT_FDCWD), ctypes.c_char_p(os.fsencode(source)), ctypes.c_uint(at_flags)
+            ctypes.c_long(_SYS_OPEN_TREE),
+            ctypes.c_int(_AT_FDCWD),
+            ctypes.c_char_p(os.fsencode(source)),
+            ctypes.c_uint(at_flags),
         ),
         f"open_tree {source}",
     )
@@ -174,7 +179,13 @@ def make_devices(directory: Path) -> None:
     for name, major, minor in nodes:
         os.mknod(directory / name, 0o20666, os.makedev(major, minor))
     os.umask(mask)
-    links = (("pts/ptmx", "ptmx"), ("/proc/self/fd", "fd"), ("fd/0", "stdin"), ("fd/1", "stdout"), ("fd/2", "stderr"))
+    links = (
+        ("pts/ptmx", "ptmx"),
+        ("/proc/self/fd", "fd"),
+        ("fd/0", "stdin"),
+        ("fd/1", "stdout"),
+        ("fd/2", "stderr"),
+    )
     for target, name in links:
         (directory / name).symlink_to(target)
 

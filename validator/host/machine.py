@@ -89,7 +89,9 @@ class Host:
             stdin=stdin,
         )
 
-    def run(self, *argv: str, label: str, timeout: float = 60.0, accept: frozenset[int] | None = frozenset({0})) -> process.Completed:
+    def run(
+        self, *argv: str, label: str, timeout: float = 60.0, accept: frozenset[int] | None = frozenset({0})
+    ) -> process.Completed:
         """Run a command inside the host to its end. Raises `ToolError`."""
         return process.run(self.command(*argv, label=label, timeout=timeout, accept=accept))
 
@@ -111,7 +113,9 @@ class Host:
         with full_disk_explained(self.directory.parent.parent), cgroup.frozen(self.cgroup):
             process.run(
                 process.Command(
-                    argv=("cp", "-a", "--sparse=always", str(self.upper), str(target)), label="freezing a layer", timeout=600
+                    argv=("cp", "-a", "--sparse=always", str(self.upper), str(target)),
+                    label="freezing a layer",
+                    timeout=600,
                 )
             )
 
@@ -153,11 +157,11 @@ def started(spec: HostSpec, cache: Cache) -> Iterator[Host]:
             companion.stop()
 
 
-def _await(
-    companion: process.Companion, *, spec: HostSpec, name: str, directory: Path, group: Path, log: Path
-) -> Host:
+def _await(companion: process.Companion, *, spec: HostSpec, name: str, directory: Path, group: Path, log: Path) -> Host:
     answer = companion.answer(START_TIMEOUT)
-    said = json.loads(answer) if answer else {"error": log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]}
+    said = (
+        json.loads(answer) if answer else {"error": log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]}
+    )
     if "error" in said:
         raise HostError(
             f"the disposable host did not start: {said['error'] or 'its supervisor ended without a word'}",

@@ -167,7 +167,7 @@ def run_init(config: Config, join: int, report: int) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             os.write(report, f"{explain(error)}\n".encode())
-        print(explain(error), file=sys.stderr)  # noqa: T201 - this process has no other place to speak
+        print(explain(error), file=sys.stderr)
         os._exit(1)
 
 
@@ -291,4 +291,4 @@ def explain(error: OSError) -> str:
 
 def say(message: dict[str, int | str]) -> None:
     """One line to the validator."""
-    print(json.dumps(message), flush=True)  # noqa: T201 - standard output is the protocol
+    print(json.dumps(message), flush=True)

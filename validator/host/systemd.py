@@ -38,14 +38,16 @@ def _inactive(host: Host, units: tuple[str, ...]) -> str:
         reason = host.run("systemctl", "status", "--no-pager", "-n", "8", "--", *failed, label="asking why", accept=ANY)
         raise HostError(
             f"{', '.join(failed)} failed while the host booted:\n{reason.text.strip()}",
-            hint="`host.wait_for` names units that must be up before a tool runs; fix the unit or drop it from the list.",
+            hint="`host.wait_for` names units that must be up before a tool runs: fix it or take it off the list.",
         )
     waiting = [f"{unit} is {state}" for unit, state in states.items() if state != "active"]
     return ", ".join(waiting)
 
 
 def _jobs(host: Host) -> str:
-    done = host.run("systemctl", "list-jobs", "--no-legend", "--plain", label="booting", timeout=ASK_TIMEOUT, accept=ANY)
+    done = host.run(
+        "systemctl", "list-jobs", "--no-legend", "--plain", label="booting", timeout=ASK_TIMEOUT, accept=ANY
+    )
     names = [line.split()[1] for line in done.text.splitlines() if len(line.split()) > 1]
     return "" if done.code == 0 and not names else f"jobs still run: {', '.join(names) or done.errors.strip()}"
 

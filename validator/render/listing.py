@@ -15,16 +15,19 @@ DAY = 86400
 
 def plan(steps: Iterable[Step]) -> str:
     """The steps of a run, one a line."""
-    lines = [f"{step.name:<9} {'cached' if step.cached else 'to do':<7} {step.what}{f'  [{step.state}]' if step.state else ''}" for step in steps]
+    lines = []
+    for step in steps:
+        state = f"  [{step.state}]" if step.state else ""
+        lines.append(f"{step.name:<9} {'cached' if step.cached else 'to do':<7} {step.what}{state}")
     return "\n".join(lines) + "\n"
 
 
 def cache(kept: Iterable[Kept]) -> str:
     """What is kept: kind, size, days unused, name, what it is."""
-    lines = [
-        f"{each.kind:<7} {each.bytes / MEGABYTE:8.1f} MB  {(time.time() - each.used) / DAY:5.1f} days  {each.name}  {each.about}"
-        for each in kept
-    ]
+    lines = []
+    for each in kept:
+        size, idle = each.bytes / MEGABYTE, (time.time() - each.used) / DAY
+        lines.append(f"{each.kind:<7} {size:8.1f} MB  {idle:5.1f} days  {each.name}  {each.about}")
     return "".join(f"{line}\n" for line in lines) or "nothing is kept\n"
 
 

@@ -39,7 +39,14 @@ def _lines(result: Result, width: int) -> Iterator[str]:
 def _finding(finding: Finding, number: int, total: int, width: int) -> Iterator[str]:
     yield f"{number}/{total} {finding.rule}: {finding.subject}"
     for line in finding.message.splitlines():
-        yield from wrap(line, width, initial_indent="    ", subsequent_indent="      ", break_long_words=False, break_on_hyphens=False)
+        yield from wrap(
+            line,
+            width,
+            initial_indent="    ",
+            subsequent_indent="      ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
     if finding.declared_at is not None:
         yield f"    declared at  {finding.declared_at}"
     if finding.left_by is not None:

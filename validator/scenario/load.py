@@ -13,7 +13,19 @@ from pydantic_core import ErrorDetails
 
 from validator.errors import Problem, ScenarioError, UsageError
 from validator.scenario import text
-from validator.scenario.model import SCENARIO_FILE, Image, HostPart, Noise, Part, Probe, Release, Scenario, Upgrade, Variant, directory_of
+from validator.scenario.model import (
+    SCENARIO_FILE,
+    HostPart,
+    Image,
+    Noise,
+    Part,
+    Probe,
+    Release,
+    Scenario,
+    Upgrade,
+    Variant,
+    directory_of,
+)
 
 Model = TypeVar("Model", Scenario, Variant)
 PARTS: Mapping[str, type[Part]] = {
@@ -43,7 +55,10 @@ def load(path: Path) -> Loaded:
     directory = directory_of(path)
     file = directory / SCENARIO_FILE
     if not file.is_file():
-        raise UsageError(f"there is no scenario at {directory} (no {SCENARIO_FILE})", hint="`validate list` shows the scenarios there are; `validate new NAME` makes one.")
+        raise UsageError(
+            f"there is no scenario at {directory} (no {SCENARIO_FILE})",
+            hint="`validate list` shows the scenarios there are; `validate new NAME` makes one.",
+        )
     document = text.read(file)
     if isinstance(document.data, dict) and "extends" in document.data:
         return _variant(document, directory)
@@ -80,7 +95,9 @@ def _variant(document: text.Document, directory: Path) -> Loaded:
         raise ScenarioError((document.problem(("extends",), f"there is no scenario at {base}"),))
     loaded = load(base)
     if loaded.fault is not None:
-        raise ScenarioError((document.problem(("extends",), f"{base} is a variant itself; extend the scenario it extends"),))
+        raise ScenarioError(
+            (document.problem(("extends",), f"{base} is a variant itself; extend the scenario it extends"),)
+        )
     problems = tuple(_task_list_problems(variant.fault))
     if problems:
         raise ScenarioError(problems)
@@ -95,7 +112,10 @@ def _variant(document: text.Document, directory: Path) -> Loaded:
 
 def _validated(document: text.Document, model: type[Model], directory: Path) -> Model:
     if document.data is None:
-        raise ScenarioError((document.problem((), "the file is empty"),), hint="`validate new NAME` writes a working starting point.")
+        raise ScenarioError(
+            (document.problem((), "the file is empty"),),
+            hint="`validate new NAME` writes a working starting point.",
+        )
     try:
         return model.model_validate(document.data, context={"directory": directory})
     except ValidationError as error:
@@ -110,7 +130,11 @@ def _problem(document: text.Document, error: ErrorDetails) -> Problem:
     if kind == "missing":
         return document.problem(location, "this key is missing")
     message = error["msg"].removeprefix("Value error, ").replace("a valid tuple", "a list")
-    given = f" (it is {error['input']!r})" if isinstance(error["input"], str | int | float | bool) and kind != "value_error" else ""
+    given = (
+        f" (it is {error['input']!r})"
+        if isinstance(error["input"], str | int | float | bool) and kind != "value_error"
+        else ""
+    )
     return document.problem(location, f"{message[:1].lower()}{message[1:]}{given}")
 
 
@@ -153,7 +177,9 @@ def _task_list_problems(file: Path) -> list[Problem]:
             if not isinstance(task, dict):
                 problems.append(document.problem((number,), "a task is a mapping"))
             elif "hosts" in task:
-                problems.append(document.problem((number,), "this is a play, not a task: name the file under `playbook`"))
+                problems.append(
+                    document.problem((number,), "this is a play, not a task: name the file under `playbook`")
+                )
     return problems
 
 
@@ -177,7 +203,15 @@ def _ansible_list(file: Path, what: str) -> tuple[text.Document | None, list[Pro
             return None, []
         return None, list(error.problems)
     if document.data is None or document.data == []:
-        return document, [Problem(file=str(file), line=1, column=1, key="", message=f"there are no {what} in it: nothing would be upgraded")]
+        return document, [
+            Problem(
+                file=str(file),
+                line=1,
+                column=1,
+                key="",
+                message=f"there are no {what} in it: nothing would be upgraded",
+            )
+        ]
     if not isinstance(document.data, list):
         return document, [Problem(file=str(file), line=1, column=1, key="", message=f"a list of {what} is wanted")]
     return document, []

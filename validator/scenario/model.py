@@ -31,9 +31,13 @@ class Image(Part):
     """The root file system of the host, built from distribution packages."""
 
     suite: str = Field("bookworm", description="Debian suite: bullseye, bookworm or trixie.")
-    packages: Listed[PackageName] = Field((), description="Debian packages to install, Puppet and its modules among them.")
+    packages: Listed[PackageName] = Field(
+        (), description="Debian packages to install, Puppet and its modules among them."
+    )
     mirrors: Listed[str] = Field((), description="apt source lines or mirror URLs; the suite's usual ones when empty.")
-    prepare: ExistingFile | None = Field(None, description="A shell script, run once as root in the image after the packages are installed.")
+    prepare: ExistingFile | None = Field(
+        None, description="A shell script, run once as root in the image after the packages are installed."
+    )
 
 
 class HostPart(Part):
@@ -43,22 +47,32 @@ class HostPart(Part):
         "systemd", description="`systemd`: a real service manager. `plain`: no services, starts in milliseconds."
     )
     hostname: HostName = Field("host.example.test", description="The host's name; facts and certificates see it.")
-    wait_for: Listed[Unit] = Field((), description="Units that must be active before a tool runs on a host started from the old release.")
+    wait_for: Listed[Unit] = Field(
+        (), description="Units that must be active before a tool runs on a host started from the old release."
+    )
     boot_timeout: Seconds = Field(120.0, description="Seconds the host may take to get there.")
 
 
 class Release(Part):
     """How Puppet configures the host at one side of the upgrade."""
 
-    manifest: ExistingFileOrDirectory = Field(description="The manifest (or directory of manifests) that `puppet apply` gets.")
+    manifest: ExistingFileOrDirectory = Field(
+        description="The manifest (or directory of manifests) that `puppet apply` gets."
+    )
     modules: Listed[ModuleName] | None = Field(
         None,
-        description="Modules of the image to use, dependencies included. Without this key all of them: each one's facts cost time in every run.",
+        description="Modules of the image to use, dependencies included. Without this key all: the facts of each cost time.",
     )
-    modules_path: Listed[ModuleDirectory] = Field((), description="Directories with modules of your own; they come first.")
-    hiera: ExistingFile | None = Field(None, description="hiera.yaml (version 5); the files beside and below it come along.")
+    modules_path: Listed[ModuleDirectory] = Field(
+        (), description="Directories with modules of your own; they come first."
+    )
+    hiera: ExistingFile | None = Field(
+        None, description="hiera.yaml (version 5); the files beside and below it come along."
+    )
     facts: dict[str, str] = Field({}, description="External facts for every Puppet run of this release.")
-    steps: Listed[int] = Field((), description="Apply the release once for each step, in this order, with the fact `step`.")
+    steps: Listed[int] = Field(
+        (), description="Apply the release once for each step, in this order, with the fact `step`."
+    )
     timeout: Seconds = Field(1800.0, description="Seconds one Puppet run may take.")
 
 
@@ -70,8 +84,12 @@ class Upgrade(Part):
     vars: dict[str, JsonValue] = Field({}, description="Extra variables.")
     tags: Listed[str] = Field((), description="Run only tasks with these tags; `{step}` in a tag stands for the step.")
     skip_tags: Listed[str] = Field((), description="Leave out tasks with these tags.")
-    steps: Listed[int] = Field((), description="Run the tasks once for each step, in this order, with the variable `step`.")
-    collections: ModuleDirectory | None = Field(None, description="A directory with an `ansible_collections` of your own.")
+    steps: Listed[int] = Field(
+        (), description="Run the tasks once for each step, in this order, with the variable `step`."
+    )
+    collections: ModuleDirectory | None = Field(
+        None, description="A directory with an `ansible_collections` of your own."
+    )
     timeout: Seconds = Field(1800.0, description="Seconds one run of the tasks may take.")
 
 
@@ -83,7 +101,9 @@ class Probe(Part):
     exit: int = Field(0, description="The exit status it must have.")
     stdout: str | None = Field(None, description="A regular expression its output must contain.")
     timeout: Seconds = Field(60.0, description="Seconds it may take.")
-    after: Listed[Literal["upgrade", "converge"]] = Field(("upgrade", "converge"), description="The phases it is evaluated after.")
+    after: Listed[Literal["upgrade", "converge"]] = Field(
+        ("upgrade", "converge"), description="The phases it is evaluated after."
+    )
 
 
 class Noise(Part):
@@ -105,7 +125,9 @@ class Scenario(Part):
     title: str = Field(description="What is upgraded, in one line.")
     image: Image
     host: HostPart = Field(default_factory=HostPart)
-    services: Listed[Unit] = Field((), description="Units whose state and restarts are reported one by one. Restarts of all others count too.")
+    services: Listed[Unit] = Field(
+        (), description="Units whose state and restarts are reported one by one. Restarts of all others count too."
+    )
     old: Release
     upgrade: Annotated[Upgrade, AfterValidator(_one_source)]
     new: Release

@@ -37,5 +37,7 @@ _AS_TEXT = WithJsonSchema({"type": "string"})
 _WRITTEN = PlainSerializer(str)
 
 ExistingFile = Annotated[Path, BeforeValidator(_resolve), AfterValidator(_file), _AS_TEXT, _WRITTEN]
-ExistingFileOrDirectory = Annotated[Path, BeforeValidator(_resolve), AfterValidator(_file_or_directory), _AS_TEXT, _WRITTEN]
+ExistingFileOrDirectory = Annotated[
+    Path, BeforeValidator(_resolve), AfterValidator(_file_or_directory), _AS_TEXT, _WRITTEN
+]
 ModuleDirectory = Annotated[Path, BeforeValidator(_resolve), AfterValidator(_directory), _AS_TEXT, _WRITTEN]

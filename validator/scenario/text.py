@@ -40,10 +40,12 @@ def read(path: Path) -> Document:
     try:
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
         loader = yaml.CSafeLoader("")
-        data = loader.construct_document(root) if root is not None else None  # type: ignore[no-untyped-call]  # the stubs lack it
+        data = loader.construct_document(root) if root is not None else None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise _broken(path, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, error.problem or "invalid YAML") from error
+        raise _broken(
+            path, mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, error.problem or "invalid YAML"
+        ) from error
     except yaml.YAMLError as error:
         raise _broken(path, 1, 1, f"invalid YAML: {error}") from error
     except (ValueError, RecursionError) as error:
@@ -65,7 +67,15 @@ def _walk(document: Document, node: yaml.Node, location: Location) -> list[Probl
             here = (*location, name)
             place = (key.start_mark.line + 1, key.start_mark.column + 1)
             if name in seen:
-                found.append(Problem(file=document.file, line=place[0], column=place[1], key=".".join(map(str, here)), message="this key stands twice; YAML would silently keep the last one"))
+                found.append(
+                    Problem(
+                        file=document.file,
+                        line=place[0],
+                        column=place[1],
+                        key=".".join(map(str, here)),
+                        message="this key stands twice; YAML would silently keep the last one",
+                    )
+                )
             seen.add(name)
             document.places[here] = place
             found += _walk(document, value, here)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ _EVENT_STATUSES: Mapping[str, EventStatus] = {
 }
 
 
-class Unreadable(ValueError):
+class UnreadableError(ValueError):
     """A report or catalog that cannot be used as evidence; the message says why."""
 
 
@@ -81,18 +82,22 @@ def command(apply: Apply) -> tuple[str, ...]:
 
 def environment(apply: Apply, base: Mapping[str, str]) -> dict[str, str]:
     """The run's environment: facts arrive as FACTER_name."""
-    return {**base, "PATH": base["PATH"] + PATH_SUFFIX, **{f"FACTER_{name}": value for name, value in apply.facts.items()}}
+    return {
+        **base,
+        "PATH": base["PATH"] + PATH_SUFFIX,
+        **{f"FACTER_{name}": value for name, value in apply.facts.items()},
+    }
 
 
 def parse_report(text: bytes, *, places: Places, redactor: Redactor) -> Report:
-    """A report as written to `lastrunreport`. Teaches `redactor` the secrets in it. Raises `Unreadable`."""
+    """A report as written to `lastrunreport`. Teaches `redactor` the secrets in it. Raises `UnreadableError`."""
     raw = _load(text)
     form = raw.get("report_format")
-    if form not in FORMATS:
-        raise Unreadable(f"report format {form} is not one of {FORMATS.start} to {FORMATS.stop - 1}")
+    if not isinstance(form, int) or form not in FORMATS:
+        raise UnreadableError(f"report format {form} is not one of {FORMATS.start} to {FORMATS.stop - 1}")
     statuses = raw.get("resource_statuses")
     if not isinstance(statuses, dict):
-        raise Unreadable("the report has no resource_statuses")
+        raise UnreadableError("the report has no resource_statuses")
     for ref, status in statuses.items():
         redactor.learn(_secrets(str(ref), status))
     metrics = _metrics(raw.get("metrics"))
@@ -115,14 +120,14 @@ def parse_report(text: bytes, *, places: Places, redactor: Redactor) -> Report:
 
 
 def parse_catalog(text: bytes, *, places: Places, redactor: Redactor) -> Catalog:
-    """A catalog as cached in JSON. Teaches `redactor` the secrets in it. Raises `Unreadable`."""
+    """A catalog as cached in JSON. Teaches `redactor` the secrets in it. Raises `UnreadableError`."""
     try:
         raw = json.loads(text)
         resources = raw["resources"]
         pairs = [(str(edge["source"]), str(edge["target"])) for edge in raw.get("edges", ())]
         refs = [f"{each['type']}[{each['title']}]" for each in resources]
     except (ValueError, KeyError, TypeError) as error:
-        raise Unreadable(f"the catalog cannot be read: {error}") from error
+        raise UnreadableError(f"the catalog cannot be read: {error}") from error
     for each in resources:
         redactor.learn(_catalog_secrets(each))
     return Catalog(
@@ -151,16 +156,16 @@ def _construct(loader: yaml.CSafeLoader, _suffix: str, node: yaml.Node) -> objec
     return str(node.value)
 
 
-_Loader.add_multi_constructor("!ruby/", _construct)  # type: ignore[no-untyped-call]  # the stubs lack it
+_Loader.add_multi_constructor("!ruby/", _construct)
 
 
 def _load(text: bytes) -> dict[str, Any]:
     try:
         raw = yaml.load(text, Loader=_Loader)  # noqa: S506 - a subclass of the safe loader
     except (yaml.YAMLError, ValueError) as error:
-        raise Unreadable(f"the report is not YAML (cut off?): {error}") from error
+        raise UnreadableError(f"the report is not YAML (cut off?): {error}") from error
     if not isinstance(raw, dict):
-        raise Unreadable("the report is not a mapping")
+        raise UnreadableError("the report is not a mapping")
     return raw
 
 
@@ -237,10 +242,8 @@ def _secrets(ref: str, status: Mapping[str, Any]) -> set[str]:
 def _value(raw: object, redactor: Redactor, *, secret: bool) -> JsonValue:
     """A value of an event. A file's new checksum comes in base64 without a tag (it starts `e3No`, `{sh`)."""
     if isinstance(raw, str) and raw.startswith("e3No"):
-        try:
+        with contextlib.suppress(binascii.Error, UnicodeDecodeError):
             raw = base64.b64decode(raw, validate=True).decode("ascii")
-        except (binascii.Error, UnicodeDecodeError):
-            pass
     plain = _plain(raw)
     if secret and str(plain) not in {"absent", "present", "None"}:
         return MARK
@@ -296,4 +299,3 @@ def _parameters(raw: Mapping[str, Any], redactor: Redactor) -> dict[str, JsonVal
         name: MARK if name in hidden else redactor.tree(value, secret=is_secret_name(name))
         for name, value in parameters.items()
     }
-

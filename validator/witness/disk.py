@@ -23,13 +23,37 @@ class NoiseRule:
 
 RULES = (
     NoiseRule(name="logs", patterns=("var/log/**",), reason="every run logs"),
-    NoiseRule(name="caches", patterns=("var/cache/**", "root/.cache/**", "**/__pycache__/**", "**/__pycache__"), reason="made anew when missing"),
-    NoiseRule(name="temporary", patterns=("tmp/**", "var/tmp/**", "run/**", "root/.ansible/**", "root/.ansible"), reason="scratch files of tools"),
-    NoiseRule(name="databases", patterns=("var/lib/mysql/**", "var/lib/rabbitmq/**", "var/lib/postgresql/**"), reason="a server's own storage"),
-    NoiseRule(name="puppet", patterns=("var/lib/puppet/**", "opt/puppetlabs/puppet/cache/**", "etc/puppet/ssl/**"), reason="Puppet's own state"),
+    NoiseRule(
+        name="caches",
+        patterns=("var/cache/**", "root/.cache/**", "**/__pycache__/**", "**/__pycache__"),
+        reason="made anew when missing",
+    ),
+    NoiseRule(
+        name="temporary",
+        patterns=("tmp/**", "var/tmp/**", "run/**", "root/.ansible/**", "root/.ansible"),
+        reason="scratch files of tools",
+    ),
+    NoiseRule(
+        name="databases",
+        patterns=("var/lib/mysql/**", "var/lib/rabbitmq/**", "var/lib/postgresql/**"),
+        reason="a server's own storage",
+    ),
+    NoiseRule(
+        name="puppet",
+        patterns=("var/lib/puppet/**", "opt/puppetlabs/puppet/cache/**", "etc/puppet/ssl/**"),
+        reason="Puppet's own state",
+    ),
     NoiseRule(
         name="system",
-        patterns=("var/lib/systemd/**", "var/lib/dbus/**", "etc/machine-id", "etc/.pwd.lock", "**/*-", "var/lib/sudo/**", "var/backups/**"),
+        patterns=(
+            "var/lib/systemd/**",
+            "var/lib/dbus/**",
+            "etc/machine-id",
+            "etc/.pwd.lock",
+            "**/*-",
+            "var/lib/sudo/**",
+            "var/backups/**",
+        ),
         reason="kept by the system itself",
     ),
 )
@@ -41,7 +65,10 @@ def observe(before: Stack, after: Stack, noise: Iterable[NoiseRule] = ()) -> Dis
     counted: Counter[str] = Counter()
 
     def is_noise(path: str) -> bool:
-        rule = next((rule.name for rule in rules if any(_pattern(pattern).fullmatch(path) for pattern in rule.patterns)), None)
+        rule = next(
+            (rule.name for rule in rules if any(_pattern(pattern).fullmatch(path) for pattern in rule.patterns)),
+            None,
+        )
         if rule is not None:
             counted[rule] += 1
         return rule is not None

@@ -31,7 +31,7 @@ FLUSH_TIMEOUT = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """A moment in the host's journal; what came later can be read. `cursor` is empty when the journal did not answer."""
+    """A moment in the host's journal, from which on it can be read. `cursor` is empty when the journal was silent."""
 
     host: Host
     cursor: str
@@ -46,7 +46,9 @@ def end(watch: Watch, units: tuple[str, ...]) -> ServicesSeen:
     """What happened since `begin`, and how the named units are now."""
     until = _mark(watch.host)
     if not watch.cursor or not until:
-        return ServicesSeen(events=(), states=_states(watch.host, units), trouble="the host's journal did not take a marker")
+        return ServicesSeen(
+            events=(), states=_states(watch.host, units), trouble="the host's journal did not take a marker"
+        )
     # No matches on the command line: with them, --after-cursor loses the first match when the entry at the cursor
     # is not one itself (systemd 252: it seeks to the first match behind the cursor and then skips one).
     done = watch.host.run(
@@ -60,7 +62,11 @@ def end(watch: Watch, units: tuple[str, ...]) -> ServicesSeen:
         accept=None,
     )
     if done.code not in {0, 1}:
-        return ServicesSeen(events=(), states=_states(watch.host, units), trouble=f"journalctl ended with {done.code}: {done.errors.strip()}")
+        return ServicesSeen(
+            events=(),
+            states=_states(watch.host, units),
+            trouble=f"journalctl ended with {done.code}: {done.errors.strip()}",
+        )
     return ServicesSeen(events=events(done.text), states=_states(watch.host, units))
 
 
@@ -109,7 +115,16 @@ def states(shown: str) -> tuple[UnitState, ...]:
 def _states(host: Host, units: tuple[str, ...]) -> tuple[UnitState, ...]:
     if not units:
         return ()
-    done = host.run("systemctl", "show", "--timestamp=unix", f"--property={PROPERTIES}", "--", *units, label="looking at units", accept=None)
+    done = host.run(
+        "systemctl",
+        "show",
+        "--timestamp=unix",
+        f"--property={PROPERTIES}",
+        "--",
+        *units,
+        label="looking at units",
+        accept=None,
+    )
     return states(done.text)
 
 
@@ -120,8 +135,15 @@ def _mark(host: Host) -> str:
     deadline = time.monotonic() + FLUSH_TIMEOUT
     while time.monotonic() < deadline:
         done = host.run(
-            "journalctl", "--output=json", "--output-fields=MESSAGE", f"--identifier={MARKER}", "--lines=1", "--no-pager", "--quiet",
-            label="reading the journal", accept=None,
+            "journalctl",
+            "--output=json",
+            "--output-fields=MESSAGE",
+            f"--identifier={MARKER}",
+            "--lines=1",
+            "--no-pager",
+            "--quiet",
+            label="reading the journal",
+            accept=None,
         )
         for line in done.text.splitlines():
             entry = json.loads(line)

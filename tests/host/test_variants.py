@@ -1,0 +1,24 @@
+"""Every broken variant of the scenarios gets the verdict and the first cause that it must get."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import PROJECT, Validate
+
+VARIANTS = sorted(path.parent for path in (PROJECT / "tests/variants").glob("*/*/expected.yml"))
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_variant(variant: Path, validate: Validate) -> None:
+    expected = yaml.safe_load((variant / "expected.yml").read_text(encoding="utf-8"))
+    ran = validate("scenario", variant.relative_to(PROJECT), "--format", "json")
+    result = ran.result
+    first = result["findings"][0] if result["findings"] else {}
+    assert (result["verdict"], ran.code) == (expected["verdict"], expected["exit"]), ran.err
+    assert {key: first.get(key) for key in expected.get("first", {})} == expected.get("first", {})
+    if expected["verdict"] == "converged":
+        assert not result["findings"]
