@@ -86,7 +86,7 @@ def _puppet(phase: PhaseName, apply: PuppetRun) -> Iterator[Finding]:
             "evidence.unfinished",
             phase,
             f"puppet apply{step}",
-            f"the catalog was not applied to its end (status {report.status}, exit {apply.exit_code}): {_loudest(report)}",
+            f"the catalog was not applied to the end ({report.status}, exit {apply.exit_code}): {_loudest(report)}",
         )
     elif report.evaluated == 0:
         yield _finding(
@@ -110,7 +110,7 @@ def _puppet(phase: PhaseName, apply: PuppetRun) -> Iterator[Finding]:
             "evidence.skipped",
             phase,
             unlooked[0],
-            f"{len(unlooked)} resource(s) were skipped though nothing failed (a schedule, a tag?): their state is unknown",
+            f"{len(unlooked)} resource(s) skipped, though nothing failed (a schedule, a tag?): their state is unknown",
             evidence={"skipped": list(unlooked)},
         )
     if contradiction := _contradiction(apply.exit_code, report):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from validator import process
 from validator.errors import HostError
@@ -159,7 +159,7 @@ def started(spec: HostSpec, cache: Cache) -> Iterator[Host]:
 
 def _await(companion: process.Companion, *, spec: HostSpec, name: str, directory: Path, group: Path, log: Path) -> Host:
     answer = companion.answer(START_TIMEOUT)
-    said = (
+    said: dict[str, Any] = (
         json.loads(answer) if answer else {"error": log.read_text(encoding="utf-8", errors="replace").strip()[-2000:]}
     )
     if "error" in said:

@@ -61,7 +61,7 @@ class Release(Part):
     )
     modules: Listed[ModuleName] | None = Field(
         None,
-        description="Modules of the image to use, dependencies included. Without this key all: the facts of each cost time.",
+        description="Modules of the image to use, dependencies included. Without it all: facts of each cost time.",
     )
     modules_path: Listed[ModuleDirectory] = Field(
         (), description="Directories with modules of your own; they come first."
