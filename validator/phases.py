@@ -145,8 +145,15 @@ def _apply(bench: Bench, release: Release, staged: StagedRelease, *, step: int |
     output = f"{OUTPUT}/{staged.place}-{number}-{step}-{time.monotonic_ns()}"
     bench.host.run("mkdir", "-p", "-m", "0700", output, label="making room for a report")
     facts = {**release.facts, **({} if step is None else {"step": str(step)})}
+    settings = ("grep", "-qs", puppet.WHOLE_REPORT, *puppet.SETTINGS_FILES)
+    knows = bench.host.run(*settings, label="asking what Puppet knows", accept=None)
     apply = puppet.Apply(
-        manifest=staged.manifest, modulepath=staged.modulepath, hiera=staged.hiera, output=output, facts=facts
+        manifest=staged.manifest,
+        modulepath=staged.modulepath,
+        hiera=staged.hiera,
+        output=output,
+        facts=facts,
+        may_exclude=knows.code == 0,
     )
     done = process.run(
         bench.host.command(

@@ -15,8 +15,8 @@ from pydantic import JsonValue
 MARK = "[redacted]"
 
 _WORDS = (
-    "password|passwd|passphrase|pass|pw|pwd|secret|secrets|token|credential|credentials|private_?key|api_?key|"
-    "secret_?key|access_?key|auth_?key|encryption_?key|hmac_?key|erlang_?cookie|cookie|login_password|password_hash"
+    "password|passwd|passphrase|pass|pw|pwd|secret|secrets|token|credential|credentials|private[-_]?key|api[-_]?key|"
+    "(?:secret|access|auth|encryption|hmac)[-_]?key|cookie|password_hash"
 )
 _NAME = re.compile(rf"(?:^|[^A-Za-z0-9])(?:[a-z0-9]+_)*(?:{_WORDS})(?:$|[^A-Za-z0-9_])", re.IGNORECASE)
 _ASSIGNMENT = re.compile(

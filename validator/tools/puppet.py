@@ -22,10 +22,18 @@ from validator.redact import MARK, Redactor, is_secret_name, values_in
 from validator.tools.places import Places
 
 FORMATS = range(10, 13)
+LAST_KEY = "cached_catalog_status"
 LOUD = {"warning", "err", "alert", "emerg", "crit"}
 # Puppet's own packages install outside the usual path.
 PATH_SUFFIX = ":/opt/puppetlabs/bin"
-RELATIONS = ("before", "require", "notify", "subscribe")
+# Puppet 8 leaves unchanged resources out of its report unless told otherwise; Puppet 5 ends with an error when told.
+# Whether an installed Puppet knows the setting stands in one of these files.
+WHOLE_REPORT = "exclude_unchanged_resources"
+SETTINGS_FILES = (
+    "/usr/lib/ruby/vendor_ruby/puppet/defaults.rb",
+    "/usr/share/ruby/vendor_ruby/puppet/defaults.rb",
+    "/opt/puppetlabs/puppet/lib/ruby/vendor_ruby/puppet/defaults.rb",
+)
 # Puppet adds these to every catalog (lib/puppet/type/schedule.rb, filebucket.rb: mk_default_*).
 BUILT_IN = {"Schedule", "Filebucket"}
 _EVENT_STATUSES: Mapping[str, EventStatus] = {
@@ -42,13 +50,17 @@ class UnreadableError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Apply:
-    """One `puppet apply`. Paths are the host's; `output` is an empty directory that only this run writes to."""
+    """One `puppet apply`. Paths are the host's; `output` is an empty directory that only this run writes to.
+
+    `may_exclude`: this Puppet knows the setting `exclude_unchanged_resources`.
+    """
 
     manifest: str
     modulepath: tuple[str, ...]
     hiera: str | None
     output: str
     facts: Mapping[str, str]
+    may_exclude: bool = False
 
     @property
     def report(self) -> str:
@@ -74,6 +86,7 @@ def command(apply: Apply) -> tuple[str, ...]:
         f"--lastrunreport={apply.report}",
         f"--client_datadir={apply.catalogs}",
         "--catalog_cache_terminus=json",
+        *((f"--no-{WHOLE_REPORT}",) if apply.may_exclude else ()),
         *((f"--modulepath={':'.join(apply.modulepath)}",) if apply.modulepath else ()),
         *((f"--hiera_config={apply.hiera}",) if apply.hiera else ()),
         apply.manifest,
@@ -98,9 +111,13 @@ def parse_report(text: bytes, *, places: Places, redactor: Redactor) -> Report:
     statuses = raw.get("resource_statuses")
     if not isinstance(statuses, dict):
         raise UnreadableError("the report has no resource_statuses")
+    metrics = _metrics(raw.get("metrics"))
+    # Half a report is valid YAML too: it must hold as many resources as its metrics count, and its last key.
+    counted = metrics.get("resources", {}).get("total", -1)
+    if counted != len(statuses) or LAST_KEY not in raw:
+        raise UnreadableError(f"the report is not whole: it holds {len(statuses)} of {counted:.0f} resources")
     for ref, status in statuses.items():
         redactor.learn(_secrets(str(ref), status))
-    metrics = _metrics(raw.get("metrics"))
     return Report(
         format=form,
         puppet_version=str(raw.get("puppet_version", "")),

@@ -1,0 +1,66 @@
+"""Secrets never get through, and words that are no secrets stay."""
+
+from __future__ import annotations
+
+import pytest
+
+from validator.redact import MARK, Redactor, is_secret_name, values_in
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "password",
+        "db_password",
+        "admin_token",
+        "placement/password",
+        "DEFAULT/transport_secret",
+        "api-key",
+        "mysql_pwd",
+    ],
+)
+def test_names_of_secrets(name: str) -> None:
+    assert is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["keystone_authtoken/region_name", "path", "passenger", "tokenizer", "compass", "bypass_checks", "monkey"]
+)
+def test_names_that_only_look_like_secrets(name: str) -> None:
+    assert not is_secret_name(name)
+
+
+def test_values_are_found_below_secret_names_and_in_urls_and_sql() -> None:
+    tree = {
+        "db": {"password": "swordfish-1"},
+        "users": [{"name": "x", "secret": ["alpha-beta"]}],
+        "url": "mysql+pymysql://nova:hidden-3@127.0.0.1/nova",
+        "sql": "CREATE USER 'a'@'b' IDENTIFIED BY 'hidden-4'",
+    }
+    assert values_in(tree) == {"swordfish-1", "alpha-beta", "hidden-3", "hidden-4"}
+
+
+def test_a_known_value_goes_wherever_it_stands() -> None:
+    redactor = Redactor({"swordfish-1"})
+    assert redactor.text("login as x with swordfish-1, twice") == f"login as x with {MARK}, twice"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("password = hunter2", f"password = {MARK}"),
+        ("-db_password: 'a b c'", f"-db_password: {MARK}"),
+        ("rabbit://u:p%40x@h:5672/", f"rabbit://u:{MARK}@h:5672/"),
+        ("IDENTIFIED BY 'x1'", f"IDENTIFIED BY {MARK}"),
+        ("password: '{{ db_password }}'", "password: '{{ db_password }}'"),
+        ("auth_type = password", "auth_type = password"),
+    ],
+)
+def test_what_is_plainly_assigned_goes_too(text: str, expected: str) -> None:
+    assert Redactor().text(text) == expected
+
+
+def test_short_words_stay_where_they_are_not_assigned() -> None:
+    redactor = Redactor({"nova"})
+    assert redactor.text("Nova_config[nova/x] of nova") == "Nova_config[nova/x] of nova"
+    assert redactor.tree({"password": "nova", "user": "nova"}) == {"password": MARK, "user": "nova"}
