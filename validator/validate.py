@@ -6,7 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -87,9 +87,10 @@ class _Work:
         """Image, old release, upgrade, new release, once more: each only if the one before left what it needs."""
         try:
             root = self.image()
-            self.old_release(root)
-            with self.cache.using("states", self.plan.old_state) as old:
-                layers = (old / "up", root)
+            with ExitStack() as held:
+                held.enter_context(self.cache.using("images", self.plan.image.name))
+                self.old_release(root)
+                layers = (held.enter_context(self.cache.using("states", self.plan.old_state)) / "up", root)
                 if self.plan.fault is None:
                     with self.host(layers, "upgrade") as bench:
                         self.upgrade(bench)

@@ -42,9 +42,7 @@ def old_states(everybodys: Cache, tmp_path_factory: pytest.TempPathFactory) -> P
         if not seed.exists():
             linked_cache(seed, everybodys)
             scenario = write_scenario(place / "seed-scenario")
-            subprocess.run(
-                [COMMAND, "scenario", scenario], env={**os.environ, "VALIDATE_CACHE": str(seed)}, check=True
-            )
+            subprocess.run([COMMAND, "scenario", scenario], env={**os.environ, "VALIDATE_CACHE": str(seed)}, check=True)
     return seed / "states"
 
 

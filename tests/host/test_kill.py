@@ -76,7 +76,9 @@ def test_an_interruption_cleans_up_and_says_so(number: signal.Signals, phase: st
 def test_a_signal_while_an_image_is_built_leaves_nothing(number: signal.Signals, own_images: Lab) -> None:
     lab = own_images
     with Running.start(lab, write_small(lab)) as running:
-        running.wait_until(lambda running: any("dpkg --unpack" in each or "apt-get" in each for each in running.commands))
+        running.wait_until(
+            lambda running: any("dpkg --unpack" in each or "apt-get" in each for each in running.commands)
+        )
         code = running.send(number)
         assert code == (-9 if number == signal.SIGKILL else 130)
         running.assert_gone()

@@ -91,23 +91,27 @@ class Cache:
     def making(self, kind: Kind, name: str) -> Iterator[Path | None]:
         """Make a thing, or learn that it exists (None): yields a directory that is renamed into place.
 
-        Only one process makes it; others wait. A failed block leaves nothing. The block is to write `about.json`.
+        Only one process makes it; others wait for that, and never for those that use it. A failed block leaves
+        nothing. The block is to write `about.json`.
         """
         final = self.root / kind / name
-        with process.locked(self._lock(kind, name)):
-            if (final / "about.json").exists():
-                yield None
-                return
-            unfinished = final.with_name(f".{name}.unfinished")
-            remove_tree(final)
-            remove_tree(unfinished)
-            unfinished.mkdir()
-            try:
-                with full_disk_explained(self.root):
-                    yield unfinished
-                    unfinished.rename(final)
-            finally:
-                remove_tree(unfinished)
+        while not (final / "about.json").exists():
+            with process.locked(self._lock(kind, name), wait=False) as lock:
+                if lock is not None and not (final / "about.json").exists():
+                    unfinished = final.with_name(f".{name}.unfinished")
+                    remove_tree(final)
+                    remove_tree(unfinished)
+                    unfinished.mkdir()
+                    try:
+                        with full_disk_explained(self.root):
+                            yield unfinished
+                            unfinished.rename(final)
+                    finally:
+                        remove_tree(unfinished)
+                    return
+            with process.locked(self._lock(kind, name), shared=True):
+                continue  # whoever was making it is done
+        yield None
 
     @contextmanager
     def using(self, kind: Kind, name: str) -> Iterator[Path]:
