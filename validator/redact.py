@@ -20,7 +20,7 @@ _WORDS = (
 )
 _NAME = re.compile(rf"(?:^|[^A-Za-z0-9])(?:[a-z0-9]+_)*(?:{_WORDS})(?:$|[^A-Za-z0-9_])", re.IGNORECASE)
 _ASSIGNMENT = re.compile(
-    rf"(?P<name>\b[\w.-]*(?<![A-Za-z0-9])(?:{_WORDS})[\"']?\s*(?:=>|=|:)\s*)(?P<value>\"[^\"\n]+\"|'[^'\n]+'|[^\s\"',;}}]+)",
+    rf"(?P<name>\b[\w.-]*(?<![A-Za-z0-9])(?:{_WORDS})[\"']?[ \t]*(?:=>|=|:)[ \t]*)(?P<value>\"[^\"\n]+\"|'[^'\n]+'|[^\s\"',;}}]+)",
     re.IGNORECASE,
 )
 _URL = re.compile(r"(?P<before>\w://[^/\s:@]*:)(?P<value>[^@/\s]+)(?P<after>@)")
@@ -62,8 +62,14 @@ class Redactor:
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._values: set[str] = set()
+        self._names: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
         self.learn(values)
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Names of resources are no secrets, even when a default password is the same word (`guest`)."""
+        self._names |= set(names)
+        self.learn(())
 
     def learn(self, values: Iterable[str]) -> None:
         """Add values that must never be shown."""
@@ -72,10 +78,12 @@ class Redactor:
             for value in values
             if len(value) >= _DISTINCT and value.lower() not in _PLAIN_WORDS and not value.startswith("{{")
         }
-        if not new <= self._values:
-            self._values |= new
+        known = self._values
+        self._values = (known | new) - self._names
+        if self._values != known:
             longest_first = sorted(self._values, key=lambda value: (-len(value), value))
-            self._pattern = re.compile("|".join(rf"(?<!\w){re.escape(value)}(?!\w)" for value in longest_first))
+            pattern = "|".join(rf"(?<!\w){re.escape(value)}(?!\w)" for value in longest_first)
+            self._pattern = re.compile(pattern) if pattern else None
 
     def text(self, text: str) -> str:
         """The text without secrets."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.support import NEW, OLD, TASKS, Lab, Running, linked_cache, write_scenario
+from tests.host.support import NEW, OLD, TASKS, Lab, Running
 
 SLEEP = "/bin/sleep 3071"
 SLEEPS = f"exec {{ 'wait': command => '{SLEEP}' }}\n"

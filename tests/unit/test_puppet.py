@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from validator.redact import MARK, Redactor
 from validator.record import Report
+from validator.redact import MARK, Redactor
 from validator.tools import puppet
 from validator.tools.places import Places
 

@@ -60,6 +60,16 @@ def test_what_is_plainly_assigned_goes_too(text: str, expected: str) -> None:
     assert Redactor().text(text) == expected
 
 
+def test_a_resource_keeps_its_name_though_it_is_a_default_password() -> None:
+    redactor = Redactor({"guest"})
+    redactor.keep({"guest"})
+    assert redactor.text("Rabbitmq_user[guest]") == "Rabbitmq_user[guest]"
+
+
+def test_an_empty_password_hides_nothing_on_the_next_line() -> None:
+    assert Redactor().text("password =\nnext = 1") == "password =\nnext = 1"
+
+
 def test_short_words_stay_where_they_are_not_assigned() -> None:
     redactor = Redactor({"nova"})
     assert redactor.text("Nova_config[nova/x] of nova") == "Nova_config[nova/x] of nova"

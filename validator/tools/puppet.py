@@ -116,6 +116,7 @@ def parse_report(text: bytes, *, places: Places, redactor: Redactor) -> Report:
     counted = metrics.get("resources", {}).get("total", -1)
     if counted != len(statuses) or LAST_KEY not in raw:
         raise UnreadableError(f"the report is not whole: it holds {len(statuses)} of {counted:.0f} resources")
+    redactor.keep(str(status.get("title")) for status in statuses.values())
     for ref, status in statuses.items():
         redactor.learn(_secrets(str(ref), status))
     return Report(
@@ -145,6 +146,7 @@ def parse_catalog(text: bytes, *, places: Places, redactor: Redactor) -> Catalog
         refs = [f"{each['type']}[{each['title']}]" for each in resources]
     except (ValueError, KeyError, TypeError) as error:
         raise UnreadableError(f"the catalog cannot be read: {error}") from error
+    redactor.keep(str(each["title"]) for each in resources)
     for each in resources:
         redactor.learn(_catalog_secrets(each))
     return Catalog(
