@@ -20,7 +20,8 @@ _WORDS = (
 )
 _NAME = re.compile(rf"(?:^|[^A-Za-z0-9])(?:[a-z0-9]+_)*(?:{_WORDS})(?:$|[^A-Za-z0-9_])", re.IGNORECASE)
 _ASSIGNMENT = re.compile(
-    rf"(?P<name>\b[\w.-]*(?<![A-Za-z0-9])(?:{_WORDS})[\"']?[ \t]*(?:=>|=|:)[ \t]*)(?P<value>\"[^\"\n]+\"|'[^'\n]+'|[^\s\"',;}}]+)",
+    rf"(?P<name>\b[\w.-]*(?<![A-Za-z0-9])(?:{_WORDS})[\"']?[ \t]*(?:=>|=|:)[ \t]*)"
+    r"(?P<value>\"[^\"\n]+\"|'[^'\n]+'|[^\s\"',;}}]+)",
     re.IGNORECASE,
 )
 _URL = re.compile(r"(?P<before>\w://[^/\s:@]*:)(?P<value>[^@/\s]+)(?P<after>@)")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import COMMAND, Validate
-from tests.host.support import SPEC, Lab, linked_cache, write_scenario
+from tests.host.lab import SPEC, Lab, linked_cache, write_scenario
 from validator.host import image
 from validator.host.cache import Cache
 from validator.process import locked

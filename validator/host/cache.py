@@ -2,7 +2,7 @@
 
     images/ID/root            a base image
     states/ID/up              a frozen layer, with the record of the phase that made it
-    hosts/ID/                 a live host; its `lock` is held as long as any process of it lives
+    hosts/ID/                 a live host; the lock beside it is held as long as any process of it lives
     runs/ID/                  the record of one validation
     packages/SUITE/           downloaded .deb files
 
@@ -18,7 +18,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -127,14 +127,14 @@ class Cache:
     def host_directory(self, name: str) -> Iterator[tuple[Path, int]]:
         """A directory for a live host and the descriptor of its lock; removed at the end of the block."""
         directory = self.root / "hosts" / name
-        with ExitStack() as stack:
-            with process.locked(self.root / ".hosts.lock"):  # or a sweep could find it before it is locked
-                directory.mkdir()
-                lock = stack.enter_context(process.locked(directory / "lock"))
+        lock = self.root / "hosts" / f".{name}.lock"  # beside it: it must outlast the removal of the directory
+        with process.locked(lock) as descriptor:
+            directory.mkdir()
             try:
-                yield directory, lock or 0
+                yield directory, descriptor or 0
             finally:
                 remove_tree(directory)
+                lock.unlink(missing_ok=True)
 
     def describe(self, directory: Path, **about: object) -> None:
         """Write the note that makes a thing complete."""
@@ -178,17 +178,18 @@ class Cache:
 
     def sweep(self) -> None:
         """Remove what killed runs left: state directories, unfinished things, empty cgroups."""
-        with process.locked(self.root / ".hosts.lock"):
-            for directory in (self.root / "hosts").iterdir():
-                with process.locked(directory / "lock", wait=False) as lock:
-                    if lock is not None:
-                        sweep_cgroup(directory.name)
-                        remove_tree(directory)
+        for lock in (self.root / "hosts").glob(".*.lock"):
+            with process.locked(lock, wait=False) as descriptor:
+                if descriptor is not None:
+                    name = lock.name.removeprefix(".").removesuffix(".lock")
+                    sweep_cgroup(name)
+                    remove_tree(self.root / "hosts" / name)
+                    lock.unlink(missing_ok=True)
         for kind in KINDS:
             for unfinished in (self.root / kind).glob(".*.unfinished"):
                 name = unfinished.name.removeprefix(".").removesuffix(".unfinished")
-                with process.locked(self._lock(kind, name), wait=False) as lock:
-                    if lock is not None:
+                with process.locked(self._lock(kind, name), wait=False) as held:
+                    if held is not None:
                         remove_tree(unfinished)
         old_runs = sorted((self.root / "runs").glob("*/about.json"), key=lambda note: note.stat().st_mtime)
         for note in old_runs[:-KEPT_RUNS]:

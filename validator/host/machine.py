@@ -141,6 +141,7 @@ def started(spec: HostSpec, cache: Cache) -> Iterator[Host]:
             "init": DRIVERS[spec.driver].INIT,
             "state": str(directory),
             "lowers": [str(layer) for layer in spec.layers],
+            "lock": lock,
             "hostname": spec.hostname,
             "cgroup": str(group),
             "binds": [(str(source), place) for source, place in spec.binds],

@@ -37,6 +37,7 @@ class Config:
     init: str  # systemd, plain or cage
     state: str
     lowers: tuple[str, ...] = ()
+    lock: int = 0
     hostname: str = ""
     cgroup: str = ""
     binds: tuple[tuple[str, str], ...] = ()
@@ -122,7 +123,7 @@ def run_reaper(config: Config, owners: int, report: int) -> None:
         init = fork_dying_with_parent()
         if init == 0:
             run_init(config, join, report)
-        linux.close_all_but({sys.stderr.fileno(), *lock_descriptors()})
+        linux.close_all_but({config.lock})  # it stays: a sweep sees by it that the host lives
     except OSError as error:
         os.write(report, f"{explain(error)}\n".encode())
         os._exit(1)
@@ -272,16 +273,6 @@ def reap_for_ever() -> None:
             os.wait()
         except ChildProcessError:
             signal.sigtimedwait({signal.SIGCHLD}, 1)
-
-
-def lock_descriptors() -> set[int]:
-    """Descriptors of lock files: they are kept open so that a sweep sees the host as alive."""
-    found = set()
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - numbers, not paths
-        with contextlib.suppress(OSError):
-            if os.readlink(f"/proc/self/fd/{name}").endswith("/lock"):  # noqa: PTH115 - a link to no path
-                found.add(int(name))
-    return found
 
 
 def explain(error: OSError) -> str:
