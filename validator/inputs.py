@@ -19,6 +19,7 @@ from validator.errors import UsageError
 from validator.redact import values_in
 from validator.scenario import text
 from validator.scenario.model import Release, Upgrade
+from validator.scenario.paths import written
 
 INSIDE = "/run/validate"  # where inputs appear in a host and for Ansible's controller
 PACKAGED_MODULES = "/usr/share/puppet/modules"
@@ -141,14 +142,6 @@ def _stage_tasks(
         names=tuple(names),
         secrets=frozenset(values_in(variables) | set(_secrets_below(into / "tasks"))),
     )
-
-
-def written(path: Path) -> str:
-    """A path as people write it: relative to the working directory when it is below it."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
 
 
 def digest_of(directory: Path) -> str:

@@ -171,6 +171,8 @@ def _apply(bench: Bench, release: Release, staged: StagedRelease, *, step: int |
     elif report is None and done.code == NOT_FOUND:
         trouble = "there is no `puppet` in the host: name its package (puppet-agent) in `image.packages`"
     lines = (done.text + done.errors).splitlines()[-KEPT_LINES:]
+    if trouble and (said := next((line for line in lines if line.startswith("Error:")), "")):
+        trouble = f"{trouble}: {bench.redactor.text(places.text(said))}"
     return PuppetRun(
         step=step,
         round=number,
@@ -192,7 +194,7 @@ def _evidence(bench: Bench, apply: puppet.Apply, places: Places) -> tuple[Report
         if node.code == 0:
             catalog = puppet.parse_catalog(node.stdout, places=places, redactor=bench.redactor)
         if text is None:
-            return None, catalog, "Puppet left no report: the catalog did not compile, or the run was cut off"
+            return None, catalog, "Puppet left no report: the catalog did not compile or the run was cut off"
         report = puppet.parse_report(text, places=places, redactor=bench.redactor)
     except puppet.UnreadableError as error:
         return None, catalog, f"Puppet's evidence cannot be read: {error}"
@@ -250,12 +252,15 @@ def _play(bench: Bench, upgrade: Upgrade, staged: StagedTasks, *, step: int | No
 
 def _ansible_trouble(done: process.Completed, seen: ansible.Events, timeout: float) -> str:
     if done.timed_out:
-        return f"ansible-playbook did not end within {timeout:.0f} s (`upgrade.timeout` gives it more)"
+        where = f" in task '{seen.unfinished}'" if seen.unfinished else ""
+        return f"ansible-playbook did not end within {timeout:.0f} s{where} (`upgrade.timeout` gives it more)"
     failed = next((task for task in seen.tasks if task.status in {"failed", "unreachable"}), None)
     if failed is not None and done.code != 0:
         return f"task '{failed.name}' {failed.status}: {failed.message or 'no message'}"
-    if seen.no_hosts or (not seen.finished and done.code == 0):
+    if seen.no_hosts:
         return "no play addressed the host: use `hosts: all`"
+    if done.code == 0 and not seen.tasks:
+        return "no task ran: check `tags` and `skip_tags` against the tags of the tasks"
     if done.code != 0 or not seen.finished:
         return f"ansible-playbook ended with status {done.code} before its recap"
-    return "" if seen.tasks else "no task ran: check `tags`, `skip_tags` and the conditions of the tasks"
+    return ""

@@ -14,6 +14,7 @@ from validator.host.image import ImageSpec
 from validator.inputs import StagedRelease, StagedTasks, stage_fault, stage_release, stage_upgrade
 from validator.record import PhaseName
 from validator.scenario.load import Loaded
+from validator.scenario.paths import written
 
 RECIPE = 2  # raised when the way a phase is run changes, so that states made before are not used
 
@@ -65,7 +66,14 @@ class Plan:
         fault_step = (
             ()
             if self.fault is None
-            else (Step(name="fault", what=f"ansible: {self.loaded.fault}", state="", cached=False),)
+            else (
+                Step(
+                    name="fault",
+                    what=f"ansible: {written(self.loaded.fault) if self.loaded.fault else ''}",
+                    state="",
+                    cached=False,
+                ),
+            )
         )
         upgraded = self.fault is not None and cache.has_state(self.upgraded_state)
         return (

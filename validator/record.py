@@ -291,7 +291,7 @@ _PHASE = TypeAdapter(Phase)
 
 def dump(run: Run) -> str:
     """A run as JSON text."""
-    return json.dumps(asdict(run), indent=1, ensure_ascii=False)
+    return json.dumps(asdict(run), ensure_ascii=False)
 
 
 def dump_phase(phase: Phase) -> str:

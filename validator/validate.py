@@ -15,12 +15,13 @@ from validator.errors import Problem, ScenarioError, ValidatorError
 from validator.host import image, machine
 from validator.host.cache import Cache
 from validator.host.layer import Stack
-from validator.inputs import PACKAGED_MODULES, StagedTasks, written
+from validator.inputs import PACKAGED_MODULES, StagedTasks
 from validator.plan import Plan, make
 from validator.progress import Progress
 from validator.record import Phase, PhaseName, PuppetRun, Run, Subject, Trouble
 from validator.redact import Redactor
 from validator.scenario.load import Loaded
+from validator.scenario.paths import written
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,12 +60,12 @@ class PhaseSummary:
 
 def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
     """Read a record with every check. Pure: the same record gives the same result."""
-    findings = tuple(finding for check in CHECKS for finding in check(run))
+    found = tuple(finding for check in CHECKS for finding in check(run))
     return Result(
         scenario=run.subject.name,
         title=run.subject.title,
-        verdict=_verdict(findings),
-        findings=findings,
+        verdict=_verdict(found),
+        findings=_without_the_implied(found),
         phases=tuple(_summary(phase) for phase in run.phases),
         records=tuple(str(path) for path in records),
         seconds=run.seconds,
@@ -81,6 +81,12 @@ def _verdict(findings: tuple[Finding, ...]) -> Verdict:
     if meanings["diverged"]:
         return "diverged"
     return "inconclusive" if meanings["unproven"] else "converged"
+
+
+def _without_the_implied(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Where something else went wrong, phases that could not follow it say nothing new."""
+    telling = tuple(finding for finding in findings if finding.rule != "evidence.missing")
+    return telling if any(finding.severity == "error" for finding in telling) else findings
 
 
 def _summary(phase: Phase) -> PhaseSummary:

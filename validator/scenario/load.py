@@ -26,6 +26,7 @@ from validator.scenario.model import (
     Variant,
     directory_of,
 )
+from validator.scenario.paths import written
 
 Model = TypeVar("Model", Scenario, Variant)
 PARTS: Mapping[str, type[Part]] = {
@@ -205,7 +206,7 @@ def _ansible_list(file: Path, what: str) -> tuple[text.Document | None, list[Pro
     if document.data is None or document.data == []:
         return document, [
             Problem(
-                file=str(file),
+                file=written(file),
                 line=1,
                 column=1,
                 key="",
@@ -213,5 +214,5 @@ def _ansible_list(file: Path, what: str) -> tuple[text.Document | None, list[Pro
             )
         ]
     if not isinstance(document.data, list):
-        return document, [Problem(file=str(file), line=1, column=1, key="", message=f"a list of {what} is wanted")]
+        return document, [Problem(file=written(file), line=1, column=1, key="", message=f"a list of {what} is wanted")]
     return document, []

@@ -8,6 +8,14 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema
 
 
+def written(path: Path) -> str:
+    """A path as people write it: relative to the working directory when it is below it."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
 def _resolve(value: object, info: ValidationInfo) -> object:
     if not isinstance(value, str):
         raise ValueError("a path is wanted, as a string")  # noqa: TRY004 - pydantic collects ValueError only

@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from validator.errors import Problem, ScenarioError
+from validator.scenario.paths import written
 
 Location = tuple[str | int, ...]
 
@@ -50,7 +51,7 @@ def read(path: Path) -> Document:
         raise _broken(path, 1, 1, f"invalid YAML: {error}") from error
     except (ValueError, RecursionError) as error:
         raise _broken(path, 1, 1, f"invalid value: {error}") from error
-    document = Document(file=str(path), data=data, places={})
+    document = Document(file=written(path), data=data, places={})
     problems = tuple(_walk(document, root, ())) if root is not None else ()
     if problems:
         raise ScenarioError(problems)
@@ -86,4 +87,4 @@ def _walk(document: Document, node: yaml.Node, location: Location) -> list[Probl
 
 
 def _broken(path: Path, line: int, column: int, message: str) -> ScenarioError:
-    return ScenarioError((Problem(file=str(path), line=line, column=column, key="", message=message),))
+    return ScenarioError((Problem(file=written(path), line=line, column=column, key="", message=message),))

@@ -43,9 +43,13 @@ class Playbook:
 
 @dataclass(frozen=True, kw_only=True)
 class Events:
-    """What the callback wrote. `finished`: the closing line came, with our host in it."""
+    """What the callback wrote. `finished`: the closing line came, with our host in it.
+
+    `unfinished` is the name of the task that had started last and gave no result.
+    """
 
     tasks: tuple[Task, ...]
+    unfinished: str
     finished: bool
     no_hosts: bool
 
@@ -107,9 +111,13 @@ def parse(lines: Iterable[str], *, host: str, places: Places, redactor: Redactor
         # A loop gives one event an item and a summary; the summary counts only where there were no items.
         if event["event"] == "item" or (event["event"] == "task" and event["uuid"] not in with_items)
     )
+    open_tasks = [event for event in raw if event["event"] in {"start", "task"}][-1:]
     stats = [event for event in raw if event["event"] == "stats"]
     return Events(
         tasks=tasks,
+        unfinished=redactor.text(str(open_tasks[0]["name"]))
+        if open_tasks and open_tasks[0]["event"] == "start"
+        else "",
         finished=any(host in event.get("hosts", {}) for event in stats),
         no_hosts=any(event["event"] == "no_hosts" for event in raw),
     )

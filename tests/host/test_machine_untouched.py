@@ -1,0 +1,252 @@
+"""A playbook that does its worst changes nothing on the machine, reads no secret of it, and is judged all the same."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.host.lab import TASKS, Lab
+
+# All below these, but what is named in LEFT_OUT; below /root and the program directories only what lies near.
+WHOLE = ("/etc", "/opt", "/usr/local", "/var/lib/dpkg", "/var/lib/apt", "/var/spool/cron")
+NEAR = {"/root": 2, "/": 1, "/usr/bin": 1, "/usr/sbin": 1, "/usr/lib": 1, "/var/lib": 1, "/dev": 2}
+LEFT_OUT = {"__pycache__", ".cache", "proc", "tmp", "pts", "shm", "lists"}
+SETTINGS = (
+    "kernel/core_pattern",
+    "kernel/hostname",
+    "kernel/panic",
+    "kernel/sysrq",
+    "net/ipv4/ip_forward",
+    "vm/overcommit_memory",
+    "vm/swappiness",
+)
+
+# Runs with sh, as root of the host and as root of Ansible's controller. Every line is one attempt; what it comes to
+# does not matter, only that the machine is as before, and that the words at the end come out.
+ATTACK = """\
+exec 2>/dev/null
+for place in /etc /opt /root /usr/local /usr/bin /usr/lib /var/lib /dev @HERE@; do
+  touch $place/escaped
+  chmod 0777 $place
+done
+hostname escaped
+echo escaped >/etc/hostname
+echo 'escaped::0:0::/:/bin/sh' >>/etc/passwd
+chmod 0600 /dev/null /dev/zero /dev/tty
+chown 33:33 /dev/random
+for setting in vm/swappiness kernel/panic kernel/sysrq vm/overcommit_memory net/ipv4/ip_forward; do
+  echo 1 >/proc/sys/$setting
+done
+echo '|/escaped' >/proc/sys/kernel/core_pattern
+echo w >/proc/sysrq-trigger
+for disk in "254 0" "8 0" "259 0" "253 0"; do
+  mknod /tmp/disk b $disk
+  head -c 512 /tmp/disk >/tmp/sector && [ -s /tmp/sector ] && echo "a disk of the machine was read"
+  rm -f /tmp/disk
+done
+mknod /tmp/memory c 1 1 && head -c 16 /tmp/memory && echo "memory of the machine was read"
+mount -t tmpfs escaped /mnt
+mount -o remount,rw /usr
+mount --bind /tmp /usr/local
+umount -l /usr
+swapoff -a
+date --set '2001-01-01'
+mkdir -p /tmp/groups && mount -t cgroup2 none /tmp/groups && ls -d /tmp/groups/validate-* && echo "cgroups were read"
+nsenter --target 1 --mount --uts --net touch /etc/escaped
+ls /proc/1/root/@HERE@ && echo "the machine was seen through pid 1"
+cat @SECRET@ && echo "the secret was read"
+find /etc/ssl/private /etc/shadow /root/.ssh -type f -readable | grep -q . && echo "keys of the machine were read"
+kill -9 1
+exec 2>&1
+echo "attacked as uid $(id -u) with pid 1 $(cat /proc/1/comm)"
+"""
+
+PLAYS = """\
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: in the host
+      ansible.builtin.script: attack.sh
+      register: host
+    - name: delegated
+      ansible.builtin.script: attack.sh
+      delegate_to: localhost
+      register: delegated
+    - name: local action
+      local_action:
+        module: ansible.builtin.command
+        cmd: hostname escaped
+    - name: a task that names its connection
+      ansible.builtin.script: attack.sh
+      vars:
+        ansible_connection: local
+      register: connected
+    - name: a lookup that runs a program beside the host
+      ansible.builtin.set_fact:
+        piped: "{{ lookup('pipe', 'sh attack.sh') }}"
+    - name: a lookup plug-in of the playbook's own
+      ansible.builtin.set_fact:
+        plugged: "{{ lookup('escape') }}"
+    - name: a lookup that reads a secret of the machine
+      ansible.builtin.set_fact:
+        looked: "{{ lookup('file', '@SECRET@', errors='ignore') }}"
+    - name: what came of it
+      ansible.builtin.copy:
+        dest: /srv/attacks
+        content: |
+          host {{ host.stdout }}
+          delegated {{ delegated.stdout }}
+          connected {{ connected.stdout }}
+          piped {{ piped }}
+          plugged {{ plugged }}
+          looked {{ looked or 'nothing' }}
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  tasks:
+    - name: a play on localhost
+      ansible.builtin.script: attack.sh
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.import_tasks: upgrade.yml
+"""
+
+PLUGIN = '''\
+import ctypes
+import os
+import socket
+from ansible.plugins.lookup import LookupBase
+
+
+def tried(attempt, *arguments):
+    try:
+        return attempt(*arguments)
+    except OSError:
+        return None
+
+
+class LookupModule(LookupBase):
+    def run(self, terms, variables=None, **kwargs):
+        """Leave by every way that Python has without a program."""
+        libc, found = ctypes.CDLL(None), []
+        for number in os.listdir("/proc/self/fd"):
+            target = tried(os.readlink, f"/proc/self/fd/{number}") or ""
+            if target.startswith("/") and not target.startswith(("/dev/", "/proc/", "/usr/", "/run/validate")):
+                found.append(f"holds {target}")
+        for pid in (number for number in os.listdir("/proc") if number.isdigit()):
+            for kind in ("mnt", "uts", "net", "pid"):
+                held = tried(os.open, f"/proc/{pid}/ns/{kind}", os.O_RDONLY)
+                if held is not None:
+                    libc.setns(held, 0)
+                    tried(open, "/etc/escaped", "w")
+                    os.close(held)
+            tried(open, f"/proc/{pid}/root@HERE@/escaped", "w")
+        os.chroot("/tmp")
+        for _ in range(64):
+            os.chdir("..")
+        os.chroot(".")
+        if tried(os.stat, "@HERE@") is not None:
+            found.append("left the root directory")
+        tried(open, "@HERE@/escaped", "w")
+        try:
+            socket.create_connection(("192.0.2.1", 80), timeout=1)
+        except OSError as error:
+            found.append(f"network: {error.strerror}")
+        return [", ".join(found)]
+'''
+
+
+def state_of_the_machine() -> dict[str, str]:
+    """Every path that a run could be suspected of changing, with all that can be said of it, and some settings."""
+    settings = [path for name in SETTINGS if (path := Path("/proc/sys", name)).exists()]
+    found = {str(path): path.read_text(encoding="ascii") for path in settings}
+    found["hostname"] = platform.node()
+    found["mounts"] = mounts()
+    for path in paths():
+        try:
+            found[path] = about(path)
+        except FileNotFoundError:
+            continue  # another program's; it would be missed afterwards if it was there before
+    return found
+
+
+def mounts() -> str:
+    """The machine's mounts on directories that belong to the system."""
+    lines = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if not line.split()[1].startswith(("/tmp/", "/work/")))
+
+
+def paths() -> Iterator[str]:
+    """What is looked at."""
+    for start, depth in (dict.fromkeys(WHOLE, 99) | NEAR).items():
+        for root, directories, files in os.walk(start):
+            directories[:] = [name for name in directories if name not in LEFT_OUT]
+            yield root
+            yield from (f"{root}/{name}" for name in files)
+            if root.removeprefix(start).count("/") >= depth - 1:
+                yield from (f"{root}/{name}" for name in directories)
+                directories.clear()
+
+
+def about(path: str) -> str:
+    """Kind, mode, owner, size, times and content. The time of a change of state (ctime) cannot be set back."""
+    found = os.lstat(path)
+    words = [oct(found.st_mode), f"{found.st_uid}:{found.st_gid}", f"device {found.st_rdev}"]
+    if not path.startswith("/dev") and path not in {"/", "/dev"}:
+        words += [f"{found.st_size}", f"{found.st_mtime_ns}", f"{found.st_ctime_ns}"]
+    if stat.S_ISREG(found.st_mode) and found.st_size < 1 << 16:
+        words.append(hashlib.sha256(Path(path).read_bytes()).hexdigest())
+    return " ".join(words)
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """A directory of the machine, open to everyone, with a secret that only root may read."""
+    directory = tmp_path / "machine"
+    directory.mkdir(mode=0o777)
+    secret = directory / "secret"
+    secret.write_text("the machine's secret\n", encoding="utf-8")
+    secret.chmod(0o600)
+    return directory
+
+
+def test_a_playbook_that_does_its_worst_changes_nothing(lab: Lab, here: Path) -> None:
+    def filled(text: str) -> str:
+        return text.replace("@HERE@", str(here)).replace("@SECRET@", str(here / "secret"))
+
+    wanted = {
+        "host": "attacked as uid 0 with pid 1 python.*",
+        "delegated": "attacked as uid 0 with pid 1 python.*",
+        "connected": "attacked as uid 0 with pid 1 python.*",
+        "piped": "attacked as uid 0 with pid 1 python.*",
+        "plugged": "network: Network is unreachable",
+        "looked": "nothing",
+    }
+    probes = [
+        {"name": name, "command": f"grep '^{name} ' /srv/attacks", "stdout": f"^{name} {words}$"}
+        for name, words in wanted.items()
+    ]
+    scenario = lab.scenario(tasks=TASKS, probes=probes)
+    (scenario / "site.yml").write_text(filled(PLAYS), encoding="utf-8")
+    (scenario / "attack.sh").write_text(filled(ATTACK), encoding="utf-8")
+    (scenario / "lookup_plugins").mkdir()
+    (scenario / "lookup_plugins/escape.py").write_text(filled(PLUGIN), encoding="utf-8")
+    text = (scenario / "scenario.yml").read_text(encoding="utf-8").replace("tasks: upgrade.yml", "playbook: site.yml")
+    (scenario / "scenario.yml").write_text(text, encoding="utf-8")
+
+    before, secrets = state_of_the_machine(), sorted(here.iterdir())
+    ran = lab.json(scenario)
+    after = state_of_the_machine()
+
+    assert {path: (words, after.get(path)) for path, words in before.items() if after.get(path) != words} == {}
+    assert set(after) - set(before) == set()
+    assert sorted(here.iterdir()) == secrets
+    assert ran.result["findings"] == [], "every attack was made, and none came to anything"
+    assert (ran.result["verdict"], ran.code) == ("converged", 0)
