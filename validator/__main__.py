@@ -6,8 +6,6 @@ import os
 import sys
 import traceback
 
-from validator import process
-from validator.cli import app
 from validator.errors import Exit, Interrupted, ValidatorError
 
 
@@ -19,6 +17,10 @@ def main() -> None:
 def status() -> int:
     """The exit status of this process's command line."""
     try:
+        # Imported here, so that an installation that is broken does not end with Python's 1, which means "diverged".
+        from validator import process  # noqa: PLC0415
+        from validator.cli import app  # noqa: PLC0415
+
         with process.signals_raise():
             # Without its own handling of exits, click hands an `Exit`'s status back as the return value.
             returned = app(standalone_mode=False)

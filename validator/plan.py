@@ -116,7 +116,8 @@ def make(loaded: Loaded, staging: Path) -> Plan:
     new = stage_release(scenario.new, staging / "new", "new")
     upgrade = stage_upgrade(scenario.upgrade, staging / "upgrade", "upgrade")
     fault = stage_fault(loaded.fault, staging / "fault", "fault", scenario.upgrade.vars) if loaded.fault else None
-    old_state = _name("old", image.name, scenario.host.driver, old.digest, _release(scenario.old))
+    host = [scenario.host.driver, scenario.host.addresses]
+    old_state = _name("old", image.name, host, old.digest, _release(scenario.old))
     how = [scenario.upgrade.tags, scenario.upgrade.skip_tags, scenario.upgrade.steps, list(scenario.host.wait_for)]
     upgraded_state = _name("upgraded", old_state, upgrade.digest, how, version("ansible-core"))
     everything = _name("run", upgraded_state, new.digest, _release(scenario.new), fault.digest if fault else "")

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from validator import __version__, phases, process, record
+from validator import __version__, phases, record
 from validator.errors import Problem, ScenarioError, ValidatorError
 from validator.host import image, machine
 from validator.host.cache import Cache
@@ -40,7 +40,6 @@ def validate(loaded: Loaded, cache: Cache, progress: Progress, *, fail_fast: boo
     once the first has shown a divergence.
     """
     started, clock = time.time(), time.monotonic()
-    process.require_root()
     name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(started))}-{uuid.uuid4().hex[:6]}"
     with cache.host_directory(f"run-{name}") as (staging, _):
         plan = make(loaded, staging)
@@ -186,6 +185,7 @@ class _Work:
             hostname=self.scenario.host.hostname,
             layers=layers,
             binds=((release.directory, release.place),),
+            addresses=self.scenario.host.addresses,
             wait_for=self.scenario.host.wait_for if wait else (),
             boot_timeout=self.scenario.host.boot_timeout,
         )

@@ -6,6 +6,8 @@ import hashlib
 import os
 import platform
 import stat
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,11 +28,15 @@ SETTINGS = (
     "vm/overcommit_memory",
     "vm/swappiness",
 )
+CLOCK = 3600.0  # seconds by which no clock is set right in passing
 
 # Runs with sh, as root of the host and as root of Ansible's controller. Every line is one attempt; what it comes to
 # does not matter, only that the machine is as before, and that the words at the end come out.
 ATTACK = """\
 exec 2>/dev/null
+unshare --mount sh -c 'umount --lazy /usr /etc/ssl; touch /usr/bin/escaped /etc/ssl/escaped'
+mount -o remount,bind,rw /usr
+mount -o remount,rw /
 for place in /etc /opt /root /usr/local /usr/bin /usr/lib /var/lib /dev @HERE@; do
   touch $place/escaped
   chmod 0777 $place
@@ -52,16 +58,16 @@ for disk in "254 0" "8 0" "259 0" "253 0"; do
 done
 mknod /tmp/memory c 1 1 && head -c 16 /tmp/memory && echo "memory of the machine was read"
 mount -t tmpfs escaped /mnt
-mount -o remount,rw /usr
 mount --bind /tmp /usr/local
-umount -l /usr
 swapoff -a
-date --set '2001-01-01'
+date --set '2001-01-01' >/tmp/date
 mkdir -p /tmp/groups && mount -t cgroup2 none /tmp/groups && ls -d /tmp/groups/validate-* && echo "cgroups were read"
 nsenter --target 1 --mount --uts --net touch /etc/escaped
 ls /proc/1/root/@HERE@ && echo "the machine was seen through pid 1"
 cat @SECRET@ && echo "the secret was read"
-find /etc/ssl/private /etc/shadow /root/.ssh -type f -readable | grep -q . && echo "keys of the machine were read"
+if [ -e /run/validate/upgrade ]; then
+  for private in /etc/ssl/private /etc/shadow /root/.ssh /root/.bashrc; do [ -e $private ] && echo "$private was seen"; done
+fi
 kill -9 1
 exec 2>&1
 echo "attacked as uid $(id -u) with pid 1 $(cat /proc/1/comm)"
@@ -79,9 +85,7 @@ PLAYS = """\
       delegate_to: localhost
       register: delegated
     - name: local action
-      local_action:
-        module: ansible.builtin.command
-        cmd: hostname escaped
+      local_action: ansible.builtin.command hostname escaped
     - name: a task that names its connection
       ansible.builtin.script: attack.sh
       vars:
@@ -132,34 +136,47 @@ def tried(attempt, *arguments):
         return None
 
 
+def escape():
+    """Leave by every way that Python has without a program; what came of it."""
+    libc, found = ctypes.CDLL(None), []
+    for number in os.listdir("/proc/self/fd"):
+        target = tried(os.readlink, f"/proc/self/fd/{number}") or ""
+        if target.startswith("/") and not target.startswith(("/dev/", "/proc/", "/usr/", "/tmp/#", "/run/validate")):
+            found.append(f"holds {target}")
+    try:
+        socket.create_connection(("192.0.2.1", 80), timeout=1)
+    except OSError as error:
+        found.append(f"network: {error.strerror}")
+    os.chroot("/tmp")
+    for _ in range(64):
+        os.chdir("..")
+    os.chroot(".")
+    if tried(os.stat, "@HERE@") is not None:
+        found.append("left the root directory")
+    tried(open, "@HERE@/escaped", "w")
+    for pid in (number for number in tried(os.listdir, "/proc") or () if number.isdigit()):
+        tried(open, f"/proc/{pid}/root@HERE@/escaped", "w")
+        for kind in ("user", "mnt", "uts", "net", "pid"):
+            held = tried(os.open, f"/proc/{pid}/ns/{kind}", os.O_RDONLY)
+            if held is not None:
+                libc.setns(held, 0)
+                os.close(held)
+        if tried(os.stat, "@HERE@") is not None:
+            found.append(f"left through the namespaces of {pid}")
+        tried(open, "@HERE@/escaped", "w")
+        tried(socket.sethostname, "escaped")
+    return ", ".join(found)
+
+
 class LookupModule(LookupBase):
     def run(self, terms, variables=None, **kwargs):
-        """Leave by every way that Python has without a program."""
-        libc, found = ctypes.CDLL(None), []
-        for number in os.listdir("/proc/self/fd"):
-            target = tried(os.readlink, f"/proc/self/fd/{number}") or ""
-            if target.startswith("/") and not target.startswith(("/dev/", "/proc/", "/usr/", "/run/validate")):
-                found.append(f"holds {target}")
-        for pid in (number for number in os.listdir("/proc") if number.isdigit()):
-            for kind in ("mnt", "uts", "net", "pid"):
-                held = tried(os.open, f"/proc/{pid}/ns/{kind}", os.O_RDONLY)
-                if held is not None:
-                    libc.setns(held, 0)
-                    tried(open, "/etc/escaped", "w")
-                    os.close(held)
-            tried(open, f"/proc/{pid}/root@HERE@/escaped", "w")
-        os.chroot("/tmp")
-        for _ in range(64):
-            os.chdir("..")
-        os.chroot(".")
-        if tried(os.stat, "@HERE@") is not None:
-            found.append("left the root directory")
-        tried(open, "@HERE@/escaped", "w")
-        try:
-            socket.create_connection(("192.0.2.1", 80), timeout=1)
-        except OSError as error:
-            found.append(f"network: {error.strerror}")
-        return [", ".join(found)]
+        read, write = os.pipe()
+        if os.fork() == 0:
+            os.write(write, escape().encode())
+            os._exit(0)
+        os.close(write)
+        with os.fdopen(read) as said:
+            return [said.read()]
 '''
 
 
@@ -169,6 +186,7 @@ def state_of_the_machine() -> dict[str, str]:
     found = {str(path): path.read_text(encoding="ascii") for path in settings}
     found["hostname"] = platform.node()
     found["mounts"] = mounts()
+    found["clock"] = f"{(time.time() - time.monotonic()) / CLOCK:.0f}"
     for path in paths():
         try:
             found[path] = about(path)
@@ -250,3 +268,22 @@ def test_a_playbook_that_does_its_worst_changes_nothing(lab: Lab, here: Path) ->
     assert sorted(here.iterdir()) == secrets
     assert ran.result["findings"] == [], "every attack was made, and none came to anything"
     assert (ran.result["verdict"], ran.code) == ("converged", 0)
+
+
+KILLERS = {
+    "a program in the host": "ansible.builtin.shell: kill -9 -1",
+    "a program beside the host": """ansible.builtin.debug: {msg: "{{ lookup('pipe', 'kill -9 -1') }}"}""",
+}
+
+
+@pytest.mark.parametrize("killer", KILLERS)
+def test_a_task_that_kills_all_it_can_ends_the_run_and_nothing_else(killer: str, lab: Lab) -> None:
+    task = f"- name: kill\n  {KILLERS[killer]}\n"
+    with subprocess.Popen(["sleep", "600"]) as bystander:
+        ran = lab.json(lab.scenario(tasks=task + TASKS))
+        assert bystander.poll() is None
+        bystander.kill()
+    assert (ran.result["verdict"], ran.code) == ("inconclusive", 3)
+    first = ran.result["findings"][0]
+    print(ran.result["findings"])
+    assert first["phase"] == "upgrade"

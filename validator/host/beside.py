@@ -22,7 +22,8 @@ SYSTEM_FILES = (
     "/etc/localtime",
     "/etc/nsswitch.conf",
     "/etc/passwd",
-    "/etc/ssl",
+    "/etc/ssl/certs",  # and not /etc/ssl/private: the machine's keys
+    "/etc/ssl/openssl.cnf",
 )
 PACKAGE = Path(__file__).resolve().parents[1]
 

@@ -54,8 +54,10 @@ class Cache:
     def open(cls) -> Cache:
         """The cache of this user, made when missing, with what dead runs left behind removed.
 
-        Raises `MachineError` when the directory cannot be used.
+        Raises `MachineError` when the directory cannot be used, `UsageError` when the user is not root: hosts, and so
+        what is kept of them, belong to root.
         """
+        process.require_root()
         base = os.environ.get("VALIDATE_CACHE") or os.environ.get("XDG_CACHE_HOME", "~/.cache") + "/validate"
         cache = cls(root=Path(base).expanduser().absolute())
         if {":", ","} & set(str(cache.root)):

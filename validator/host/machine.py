@@ -47,6 +47,7 @@ class HostSpec:
     hostname: str
     layers: tuple[Path, ...]
     binds: tuple[tuple[Path, str], ...] = ()
+    addresses: tuple[str, ...] = ()
     wait_for: tuple[str, ...] = ()
     boot_timeout: float = 120.0
 
@@ -144,6 +145,7 @@ def started(spec: HostSpec, cache: Cache) -> Iterator[Host]:
             "lock": lock,
             "hostname": spec.hostname,
             "cgroup": str(group),
+            "addresses": spec.addresses,
             "binds": [(str(source), place) for source, place in spec.binds],
         }
         log = directory / "supervisor.log"

@@ -41,6 +41,7 @@ class Config:
     hostname: str = ""
     cgroup: str = ""
     binds: tuple[tuple[str, str], ...] = ()
+    addresses: tuple[str, ...] = ()
     argv: tuple[str, ...] = ()
 
 
@@ -53,6 +54,7 @@ def main() -> None:
             "lowers": tuple(raw.get("lowers", ())),
             "binds": tuple((source, place) for source, place in raw.get("binds", ())),
             "argv": tuple(raw.get("argv", ())),
+            "addresses": tuple(raw.get("addresses", ())),
         }
     )
     lifeline = int(sys.argv[2])
@@ -152,6 +154,7 @@ def run_init(config: Config, join: int, report: int) -> None:
         linux.set_hostname(config.hostname)
         linux.raise_loopback()
         linux.pivot_to(Path("new"))
+        add_addresses(config.addresses)
         os.setsid()
         os.write(report, READY.encode())
         linux.close_all_but(())
@@ -198,6 +201,22 @@ def pids_of(pid: int) -> tuple[int, ...]:
         if line.startswith("NSpid:"):
             return tuple(int(number) for number in line.split()[1:])
     raise OSError(f"/proc/{pid}/status has no NSpid")
+
+
+def add_addresses(addresses: tuple[str, ...]) -> None:
+    """Addresses besides loopback, on an interface that leads nowhere: both its ends are in the host.
+
+    Raises `OSError` when the image's `ip` refuses one.
+    """
+    lines = [f"address add {address} dev host0" for address in addresses]
+    if lines:
+        lines = ["link add host0 type veth peer name host1", "link set host0 up", "link set host1 up", *lines]
+    for line in lines:
+        child = os.fork()
+        if child == 0:
+            os.execvp("ip", ["ip", *line.split()])
+        if os.waitpid(child, 0)[1] != 0:
+            raise OSError(0, "refused (see `host.addresses`)", f"ip {line}")
 
 
 def make_cgroup(top: Path) -> None:

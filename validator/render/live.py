@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 
 from rich.console import Console
-from rich.status import Status
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 QUIET_FOR = 20.0  # seconds between lines in a log while one phase goes on
 
@@ -18,32 +18,36 @@ class Live:
         self._console = console
         self._phase = self._what = ""
         self._since = self._last = 0.0
-        self._status: Status | None = None
+        self._bar: Progress | None = None
 
     def __enter__(self) -> Live:
         if self._console.is_terminal:
-            self._status = self._console.status("starting")
-            self._status.start()
+            columns = (SpinnerColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._status is not None:
-            self._status.stop()
+        if self._bar is not None:
+            self._bar.stop()
 
     def phase_starts(self, name: str, what: str) -> None:
         """A phase begins."""
         self._phase, self._what = name, what
         self._since = self._last = time.monotonic()
-        if self._status is None:
+        if self._bar is None:
             self._print(f"{name}: {what}")
         else:
+            for task in self._bar.task_ids:
+                self._bar.remove_task(task)
+            self._bar.add_task("")
             self._show(what)
 
     def doing(self, what: str) -> None:
         """Within the phase."""
-        if self._status is not None:
+        if self._bar is not None:
             self._show(what)
         elif time.monotonic() - self._last > QUIET_FOR:
             self._last = time.monotonic()
@@ -55,9 +59,9 @@ class Live:
         self._print(f"{name}: done, {took}: {what}")
 
     def _show(self, what: str) -> None:
-        if self._status is not None:
-            room = max(20, self._console.width - len(self._phase) - 6)
-            self._status.update(f"{self._phase}: {what}"[:room].replace("[", r"\["))
+        if self._bar is not None and self._bar.task_ids:
+            room = max(20, self._console.width - 14)
+            self._bar.update(self._bar.task_ids[-1], description=f"{self._phase}: {what}"[:room])
 
     def _print(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)

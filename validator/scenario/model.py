@@ -14,6 +14,7 @@ FORMAT = "https://json-schema.org/draft/2020-12/schema"
 Unit = Annotated[str, StringConstraints(pattern=r"^[^\s/]+\.[a-z]+$")]
 PackageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9+.:~=-]*$")]
 ModuleName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Address = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F.:]+/[0-9]{1,3}$")]
 HostName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$")]
 Item = TypeVar("Item")
 # YAML has lists only; a strict tuple would refuse them.
@@ -47,6 +48,9 @@ class HostPart(Part):
         "systemd", description="`systemd`: a real service manager. `plain`: no services, starts in milliseconds."
     )
     hostname: HostName = Field("host.example.test", description="The host's name; facts and certificates see it.")
+    addresses: Listed[Address] = Field(
+        (), description="Addresses besides loopback, e.g. 192.0.2.10/24; the interface leads nowhere."
+    )
     wait_for: Listed[Unit] = Field(
         (), description="Units that must be active before a tool runs on a host started from the old release."
     )
