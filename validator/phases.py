@@ -13,7 +13,7 @@ from typing import Literal
 from validator import process
 from validator.host import beside
 from validator.host.layer import Stack
-from validator.host.machine import HOST_ENV, Host
+from validator.host.machine import ENDED, HOST_ENV, Host
 from validator.inputs import INSIDE, StagedRelease, StagedTasks
 from validator.record import AnsibleRun, Catalog, Phase, PhaseName, ProbeSeen, PuppetRun, Report, ServicesSeen
 from validator.redact import Redactor
@@ -237,7 +237,7 @@ def _play(bench: Bench, upgrade: Upgrade, staged: StagedTasks, *, step: int | No
     )
     places = Places(pairs=staged.names)
     seen = ansible.parse(lines, host=run.host, places=places, redactor=bench.redactor)
-    trouble = _ansible_trouble(done, seen, upgrade.timeout)
+    trouble = _ansible_trouble(done, seen, upgrade.timeout) if bench.host.running() else ENDED
     output = (done.text + done.errors).splitlines()[-KEPT_LINES:]
     return AnsibleRun(
         step=step,

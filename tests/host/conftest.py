@@ -42,7 +42,9 @@ def old_states(everybodys: Cache, tmp_path_factory: pytest.TempPathFactory) -> P
         if not seed.exists():
             linked_cache(seed, everybodys)
             scenario = write_scenario(place / "seed-scenario")
-            subprocess.run([COMMAND, "scenario", scenario], env={**os.environ, "VALIDATE_CACHE": str(seed)}, check=True)
+            env = {**os.environ, "VALIDATE_CACHE": str(seed)}
+            made = subprocess.run([COMMAND, "scenario", scenario], env=env, capture_output=True, check=False)
+            assert made.returncode == 0, made.stderr.decode()
     return seed / "states"
 
 

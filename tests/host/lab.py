@@ -30,10 +30,11 @@ TASKS = """\
 """
 
 
-def write_scenario(
-    directory: Path, *, old: str = OLD, new: str = NEW, tasks: str = TASKS, **parts: dict[str, object] | str
-) -> Path:
-    """A scenario on a plain host that converges as it is. `parts` are added to those of scenario.yml."""
+def write_scenario(directory: Path, *, old: str = OLD, new: str = NEW, tasks: str = TASKS, **parts: object) -> Path:
+    """A scenario on a plain host that converges as it is. `parts` are added to those of scenario.yml,
+
+    `old_release` and `new_release` to `old` and `new`.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     document: dict[str, object] = {
         "title": "a file moves to version 2",
@@ -43,7 +44,8 @@ def write_scenario(
         "upgrade": {"tasks": "upgrade.yml"},
         "new": {"manifest": "new.pp", "modules": []},
     }
-    for name, value in parts.items():
+    for key, value in parts.items():
+        name = key.removesuffix("_release")
         before = document.get(name)
         document[name] = {**before, **value} if isinstance(before, dict) and isinstance(value, dict) else value
     (directory / "scenario.yml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
@@ -82,9 +84,11 @@ class Lab:
     cache: Path
     validate: Validate
 
-    def scenario(self, name: str = "shop", **texts: dict[str, object] | str) -> Path:
+    def scenario(
+        self, name: str = "shop", *, old: str = OLD, new: str = NEW, tasks: str = TASKS, **parts: object
+    ) -> Path:
         """Write a scenario (see `write_scenario`)."""
-        return write_scenario(self.root / name, **texts)  # type: ignore[arg-type]  # texts and parts share a type
+        return write_scenario(self.root / name, old=old, new=new, tasks=tasks, **parts)
 
     def run(self, scenario: Path, *arguments: str | Path, **how: str) -> Ran:
         """Validate a scenario to its end; it must be untouched afterwards, and nothing may be left of the run."""

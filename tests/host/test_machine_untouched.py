@@ -66,7 +66,9 @@ nsenter --target 1 --mount --uts --net touch /etc/escaped
 ls /proc/1/root/@HERE@ && echo "the machine was seen through pid 1"
 cat @SECRET@ && echo "the secret was read"
 if [ -e /run/validate/upgrade ]; then
-  for private in /etc/ssl/private /etc/shadow /root/.ssh /root/.bashrc; do [ -e $private ] && echo "$private was seen"; done
+  for private in /etc/ssl/private /etc/shadow /root/.ssh /root/.bashrc; do
+    [ -e $private ] && echo "$private was seen"
+  done
 fi
 kill -9 1
 exec 2>&1
@@ -182,8 +184,8 @@ class LookupModule(LookupBase):
 
 def state_of_the_machine() -> dict[str, str]:
     """Every path that a run could be suspected of changing, with all that can be said of it, and some settings."""
-    settings = [path for name in SETTINGS if (path := Path("/proc/sys", name)).exists()]
-    found = {str(path): path.read_text(encoding="ascii") for path in settings}
+    settings = [f"/proc/sys/{name}" for name in SETTINGS if Path("/proc/sys", name).exists()]
+    found = {name: Path(name).read_text(encoding="ascii") for name in settings}
     found["hostname"] = platform.node()
     found["mounts"] = mounts()
     found["clock"] = f"{(time.time() - time.monotonic()) / CLOCK:.0f}"
@@ -270,20 +272,31 @@ def test_a_playbook_that_does_its_worst_changes_nothing(lab: Lab, here: Path) ->
     assert (ran.result["verdict"], ran.code) == ("converged", 0)
 
 
-KILLERS = {
-    "a program in the host": "ansible.builtin.shell: kill -9 -1",
-    "a program beside the host": """ansible.builtin.debug: {msg: "{{ lookup('pipe', 'kill -9 -1') }}"}""",
+REBOOT = "/usr/bin/python3 -c 'import ctypes; ctypes.CDLL(None).reboot(0x1234567)'"
+KILLERS: dict[str, dict[str, str]] = {
+    "a task that kills all it sees": {"tasks": "- ansible.builtin.shell: kill -9 -1\n"},
+    "a lookup that kills all it sees": {
+        "tasks": """- ansible.builtin.debug: {msg: "{{ lookup('pipe', 'kill -9 -1') }}"}\n"""
+    },
+    "a task that reboots": {"tasks": f"- ansible.builtin.command: {REBOOT}\n"},
+    "a manifest that reboots": {"new": f'exec {{ "{REBOOT}": }}\n'},
+}
+SAID = {
+    "a task that kills all it sees": "failed",
+    "a lookup that kills all it sees": "the host has ended",
+    "a task that reboots": "the host has ended",
+    "a manifest that reboots": "the host has ended",
 }
 
 
 @pytest.mark.parametrize("killer", KILLERS)
-def test_a_task_that_kills_all_it_can_ends_the_run_and_nothing_else(killer: str, lab: Lab) -> None:
-    task = f"- name: kill\n  {KILLERS[killer]}\n"
-    with subprocess.Popen(["sleep", "600"]) as bystander:
-        ran = lab.json(lab.scenario(tasks=task + TASKS))
-        assert bystander.poll() is None
+def test_what_ends_the_host_ends_the_run_and_nothing_else(killer: str, lab: Lab) -> None:
+    with subprocess.Popen(["/bin/sleep", "600"]) as bystander:
+        ran = lab.json(lab.scenario(**KILLERS[killer]))
+        survived = bystander.poll() is None
         bystander.kill()
+    assert survived
     assert (ran.result["verdict"], ran.code) == ("inconclusive", 3)
     first = ran.result["findings"][0]
-    print(ran.result["findings"])
-    assert first["phase"] == "upgrade"
+    assert SAID[killer] in first["message"]
+    assert first["phase"] == ("converge" if "manifest" in killer else "upgrade")

@@ -40,6 +40,7 @@ def command(
     channel: str,
 ) -> process.Command:
     """The command, with read-only views of the interpreter, this package and `binds` (source, absolute place)."""
+    host.require_running()
     stage = host.directory / f"beside-{uuid.uuid4().hex[:8]}"
     stage.mkdir()
     views, links = _system()

@@ -175,7 +175,10 @@ class Cache:
                         remove_tree(kept.path)
                         removed.append(kept)
         if unused_for <= 0:
-            shutil.rmtree(self.root / "packages", ignore_errors=True)
+            for guard in (self.root / "packages").glob(".*.lock"):
+                with process.locked(guard, wait=False) as lock:
+                    if lock is not None:  # else an image is being made from them
+                        remove_tree(guard.with_name(guard.name.removeprefix(".").removesuffix(".lock")))
         return tuple(removed)
 
     def sweep(self) -> None:

@@ -82,10 +82,10 @@ def _install(spec: ImageSpec, root: Path, cache: Cache, on_output: Callable[[str
             "mmdebstrap is not installed: base images are built with it", hint="apt-get install mmdebstrap"
         )
     downloads = cache.root / "packages" / spec.suite
-    downloads.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         # apt in the image may not share its download directory with another one that runs now
         stack.enter_context(process.locked(downloads.with_name(f".{spec.suite}.lock")))
+        downloads.mkdir(exist_ok=True)
         devices = root.with_name("devices")
         devices.mkdir()
         config = {"init": "cage", "state": str(devices), "argv": _mmdebstrap(spec, root, downloads)}

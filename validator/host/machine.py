@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import select
 import shutil
 import time
 import uuid
@@ -19,6 +21,7 @@ from validator.host.cache import Cache, full_disk_explained
 
 START_TIMEOUT = 30.0
 HOST_ENV: Mapping[str, str] = {**process.CLEAN_ENV, "USER": "root", "LOGNAME": "root", "SHELL": "/bin/sh"}
+ENDED = "the host has ended: something in it rebooted it, powered it off or killed its pid 1"
 NAMESPACES = ("-m", "-u", "-i", "-n", "-p", "-C", "-U")
 
 
@@ -54,7 +57,7 @@ class HostSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Host:
-    """A running host. `init` and `reaper` are pids on the machine."""
+    """A running host. `init` and `reaper` are pids on the machine; `init_watch` is a pidfd of the init."""
 
     name: str
     spec: HostSpec
@@ -63,6 +66,7 @@ class Host:
     reaper: int
     init_in_reaper: int
     cgroup: Path
+    init_watch: int = field(repr=False)
     companion: process.Companion = field(repr=False)
 
     @property
@@ -79,7 +83,11 @@ class Host:
         accept: frozenset[int] | None = frozenset({0}),
         stdin: bytes = b"",
     ) -> process.Command:
-        """A command that runs inside the host as its root, with nothing of the machine's environment."""
+        """A command that runs inside the host as its root, with nothing of the machine's environment.
+
+        Raises `HostError` when the host has ended: its pid may be another process's by now.
+        """
+        self.require_running()
         inside = ("nsenter", "-t", str(self.init), *NAMESPACES, "-S", "0", "-G", "0", "-r", "-w", "--")
         return process.Command(
             argv=(*cgroup.enter(self.cgroup), *inside, *argv),
@@ -107,7 +115,12 @@ class Host:
 
     def running(self) -> bool:
         """Whether the host is still up."""
-        return self.companion.running()
+        return not select.select((self.init_watch,), (), (), 0)[0]
+
+    def require_running(self) -> None:
+        """Raise `HostError` when the host has ended."""
+        if not self.running():
+            raise HostError(ENDED, hint="Nothing that runs in a host may reboot it, power it off or kill its pid 1.")
 
     def copy_upper(self, target: Path) -> None:
         """Copy what the host has written, all at one moment, while it is frozen. Sparse files stay sparse."""
@@ -154,8 +167,11 @@ def started(spec: HostSpec, cache: Cache) -> Iterator[Host]:
         )
         try:
             host = _await(companion, spec=spec, name=name, directory=directory, group=group, log=log)
-            _settle(host)
-            yield host
+            try:
+                _settle(host)
+                yield host
+            finally:
+                os.close(host.init_watch)
         finally:
             companion.stop()
 
@@ -170,6 +186,10 @@ def _await(companion: process.Companion, *, spec: HostSpec, name: str, directory
             f"the disposable host did not start: {said['error'] or 'its supervisor ended without a word'}",
             hint="`validate doctor` checks what a host needs from this machine.",
         )
+    try:
+        init_watch = os.pidfd_open(said["init"])
+    except ProcessLookupError as error:
+        raise HostError(ENDED) from error
     return Host(
         name=name,
         spec=spec,
@@ -178,6 +198,7 @@ def _await(companion: process.Companion, *, spec: HostSpec, name: str, directory
         reaper=said["reaper"],
         init_in_reaper=said["init_in_reaper"],
         cgroup=group,
+        init_watch=init_watch,
         companion=companion,
     )
 

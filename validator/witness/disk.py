@@ -25,7 +25,7 @@ RULES = (
     NoiseRule(name="logs", patterns=("var/log/**",), reason="every run logs"),
     NoiseRule(
         name="caches",
-        patterns=("var/cache/**", "root/.cache/**", "**/__pycache__/**", "**/__pycache__"),
+        patterns=("var/cache/**", "**/.cache/**", "**/.cache", "**/__pycache__/**", "**/__pycache__"),
         reason="made anew when missing",
     ),
     NoiseRule(
