@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from validator.errors import UsageError
-from validator.redact import values_in
+from validator.redact import literals_in, values_in
 from validator.scenario import text
 from validator.scenario.model import Release, Upgrade
 from validator.scenario.paths import written
@@ -76,12 +76,12 @@ def stage_release(release: Release, into: Path, place: str) -> StagedRelease:
         modulepath.append(f"{inside}/modules")
     elif modulepath:
         modulepath.append(PACKAGED_MODULES)
-    hiera, secrets = None, frozenset[str]()
+    hiera, secrets = None, frozenset(_literals_below(into / "manifest"))
     if release.hiera is not None:
         _copy(release.hiera.parent, into / "hiera")
         hiera = f"{inside}/hiera/{release.hiera.name}"
         names.append((f"{inside}/hiera", written(release.hiera.parent)))
-        secrets = frozenset(_secrets_below(into / "hiera"))
+        secrets |= frozenset(_secrets_below(into / "hiera"))
     return StagedRelease(
         directory=into,
         place=place,
@@ -168,6 +168,12 @@ def _copy(source: Path, target: Path) -> None:
             shutil.copy(source, target)
     except (shutil.Error, OSError) as error:
         raise UsageError(f"{written(source)} cannot be copied: {error}") from error
+
+
+def _literals_below(directory: Path) -> Iterator[str]:
+    """Values that the manifests themselves assign to secret names."""
+    for path in sorted(directory.rglob("*.pp")):
+        yield from literals_in(path.read_text(encoding="utf-8", errors="replace"))
 
 
 def _secrets_below(directory: Path) -> Iterator[str]:

@@ -58,6 +58,15 @@ def values_in(tree: object, *, secret: bool = False) -> set[str]:
     return inside | {text} if secret else inside
 
 
+def literals_in(code: str) -> set[str]:
+    """Secret values that a program assigns as plain quoted strings, such as `$admin_password = 'x'`."""
+    return {
+        match["value"][1:-1]
+        for match in _ASSIGNMENT.finditer(code)
+        if match["value"].startswith(("'", '"')) and not {"$", "{", "%"} & set(match["value"])
+    }
+
+
 class Redactor:
     """Removes known secret values, and what is plainly assigned to a secret's name, from text and data."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from pathlib import Path
 
+import yaml
+
 from tests.conftest import Ran
 from tests.host.lab import Lab
 
@@ -17,6 +19,9 @@ file { '/etc/shop.conf':
 }
 file { '/etc/shop.key':
   content   => Sensitive('@sensitive@'),
+}
+file { '/etc/shop.netrc':
+  content => "machine db login shop ${admin_password}\\n",
 }
 file { '/etc/shop.looked':
   content => lookup('shop::password'),
@@ -67,7 +72,8 @@ TASKS = """\
 """
 NAMES = (
     *("variable", "url", "yaml", "sensitive", "shadow", "sql", "option", "hiera", "new_hiera", "fact", "vars"),
-    *("task_url", "task_argument", "task_option", "task_environment", "task_hidden", "task_fact", "new_variable", "new_sensitive"),
+    *("task_url", "task_argument", "task_option", "task_environment", "task_hidden", "task_fact"),
+    *("new_variable", "new_sensitive"),
 )
 
 
@@ -79,7 +85,8 @@ def write(lab: Lab, words: dict[str, str]) -> Path:
             text = text.replace(f"@{name}@", word)
         return text
 
-    new = OLD.replace("@variable@", "@new_variable@").replace("@sensitive@", "@new_sensitive@").replace("/root/", "/srv/")
+    new = OLD.replace("@variable@", "@new_variable@").replace("@sensitive@", "@new_sensitive@")
+    new = new.replace("/root/", "/srv/")
     parts = {"hiera": "old-hiera.yaml", "facts": {"shop_secret": words["fact"]}}
     scenario = lab.scenario(
         old=filled(OLD),
@@ -91,10 +98,9 @@ def write(lab: Lab, words: dict[str, str]) -> Path:
         probes=[{"name": "it can log in", "command": f"echo --password={words['option']}; exit 1"}],
     )
     for release, name in (("old", "hiera"), ("new", "new_hiera")):
-        (scenario / f"{release}-hiera.yaml").write_text(
-            f"version: 5\nhierarchy: [{{name: all, path: {release}.yaml}}]\ndefaults: {{datadir: {release}-data, data_hash: yaml_data}}\n",
-            encoding="utf-8",
-        )
+        hierarchy = [{"name": "all", "path": f"{release}.yaml", "datadir": f"{release}-data", "data_hash": "yaml_data"}]
+        text = yaml.safe_dump({"version": 5, "hierarchy": hierarchy})
+        (scenario / f"{release}-hiera.yaml").write_text(text, encoding="utf-8")
         (scenario / f"{release}-data").mkdir(exist_ok=True)
         (scenario / f"{release}-data/{release}.yaml").write_text(f"shop::password: {words[name]}\n", encoding="utf-8")
     return scenario

@@ -1,0 +1,52 @@
+"""Every scenario of this project converges, and says so in numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import PROJECT, Validate
+from validator.scenario import load
+
+NAMES = load.names(PROJECT / "scenarios")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scenario_converges(name: str, validate: Validate) -> None:
+    ran = validate("scenario", name, "--format", "json")
+    result = ran.result
+    assert (result["verdict"], ran.code, result["findings"]) == ("converged", 0, []), ran.err
+    phases = {phase["name"]: phase["counts"] for phase in result["phases"]}
+    assert list(phases) == ["old", "upgrade", "converge", "again"]
+    assert phases["old"]["changed"] > 0
+    assert phases["upgrade"]["changed"] > 0
+    if name == "newton-ocata":
+        assert phases["converge"]["resources"] > 600
+        assert phases["converge"]["probes"] >= 5
+    for phase in ("converge", "again"):
+        assert phases[phase]["evaluated"] > 0
+        assert [phases[phase][what] for what in ("changed", "failed", "skipped")] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(("suite", "puppet"), [("bullseye", "puppet"), ("trixie", "puppet-agent")])
+def test_a_scenario_on_another_suite(suite: str, puppet: str, validate: Validate, tmp_path: Path) -> None:
+    """Debian 11 ships Puppet 5.5 and systemd 247, Debian 13 Puppet 8 and systemd 257."""
+    assert validate("new", "shop", "--root", tmp_path).code == 0
+    file = tmp_path / "shop/scenario.yml"
+    text = file.read_text(encoding="utf-8")
+    for old, new in (
+        ("bookworm", suite),
+        ("driver: plain", "driver: systemd"),
+        ("[puppet-agent]", f"[{puppet}]"),
+        ("shop.example.test", "host.example.test"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text, encoding="utf-8")
+    ran = validate("scenario", "shop", "--root", tmp_path, "--format", "json")
+    assert ran.result["verdict"] == "converged", ran.out
+    (tmp_path / "shop/upgrade.yml").write_text("- ansible.builtin.command: 'true'\n", encoding="utf-8")
+    ran = validate("scenario", "shop", "--root", tmp_path, "--format", "json", "--fail-fast")
+    assert ran.code == 1
+    assert ran.result["findings"][0]["subject"] == "File[/etc/shop.conf]"
