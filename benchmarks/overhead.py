@@ -44,11 +44,10 @@ class Cost:
 
 
 class Meter:
-    """Adds up the CPU of one group and of every host that lives meanwhile."""
+    """Adds up the CPU of one group and of every host of a cache that lives meanwhile."""
 
-    def __init__(self, group: Path) -> None:
-        self._group, self._seen = group, {group: 0.0}
-        self._others = set(cgroup.leftovers())
+    def __init__(self, group: Path, cache: Cache) -> None:
+        self._group, self._cache, self._seen = group, cache, {group: 0.0}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
@@ -70,18 +69,19 @@ class Meter:
             self._look()
 
     def _look(self) -> None:
-        for group in (self._group, *(set(cgroup.leftovers()) - self._others)):
+        hosts = {cgroup.of_host(path.name) for path in (self._cache.root / "hosts").glob("[0-9a-f]*")}
+        for group in (self._group, *hosts):
             with contextlib.suppress(OSError):
                 self._seen[group] = max(self._seen.get(group, 0.0), cgroup.cpu_seconds(group))
 
 
-def validated(scenario: str) -> Cost:
+def validated(scenario: str, cache: Cache) -> Cost:
     """The command as a user runs it, in a cgroup of its own."""
     group = cgroup.hierarchy() / f"benchmark-{uuid.uuid4().hex[:8]}"
     group.mkdir()
     wall = time.monotonic()
     try:
-        with Meter(group) as meter:
+        with Meter(group, cache) as meter:
             line = ("/bin/sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec "$@"', str(group))
             done = subprocess.run(
                 [*line, COMMAND, "scenario", scenario, "--format", "json"], capture_output=True, check=False
@@ -155,13 +155,13 @@ def main() -> None:
     print("| scenario | run | CPU s | wall s | CPU, ratio | wall, ratio |")
     print("|---|---|---|---|---|---|")
     for name in sys.argv[1:] or ["plain-files", "apache-vhost", "newton-ocata"]:
-        validated(name)  # image and old release into the cache, files into memory
+        validated(name, cache)  # image and old release into the cache, files into memory
         with cache.host_directory(f"benchmark-{uuid.uuid4().hex[:8]}") as (staging, _):
             plan = make(load.find(name, Path("scenarios")), staging)
             tools = bare(plan, cache)
-        cached = validated(name)
+        cached = validated(name, cache)
         remove_tree(cache.state(plan.old_state))
-        uncached = validated(name)
+        uncached = validated(name, cache)
         row(name, "bare tools", tools, tools)
         row(name, "validate, old release cached", cached, tools)
         row(name, "validate, old release not cached", uncached, tools)

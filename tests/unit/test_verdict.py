@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit import builders as make
 from validator.findings import Finding
-from validator.record import PuppetRun, Run, ServicesSeen, Trouble, UnitEvent
+from validator.record import LogLine, PuppetRun, Run, ServicesSeen, Trouble, UnitEvent
 from validator.verdict import judge
 
 
@@ -51,6 +51,18 @@ def test_a_change_is_a_divergence_and_names_its_resource() -> None:
     assert str(finding.declared_at) == "new.pp:3"
     assert finding.left_by is not None
     assert finding.left_by.task == "a task"
+
+
+def test_a_diff_is_shown_instead_of_whole_checksums() -> None:
+    was, wants = "{sha256}" + "a" * 64, "{sha256}" + "b" * 64
+    event = replace(make.event(), previous=was, desired=wants)
+    run = make.applied("t3", make.resource("File[/a]", event, changed=True))
+    assert run.report is not None
+    header = "\n--- /a\t2026-01-01 00:00\n+++ /tmp/puppet-file-x7\t2026\n@@ -1 +1 @@\n-1\n+2\n"
+    line = LogLine(level="notice", source="/Stage[main]/Main/File[/a]/content", message=header, place=None)
+    finding = judge(converge(replace(run, report=replace(run.report, logs=(line,))))).findings[0]
+    assert finding.message == "content is {sha256}aaaaaaaa..., should be {sha256}bbbbbbbb..."
+    assert finding.evidence["diff"] == "--- /a\n+++ as Puppet writes it\n@@ -1 +1 @@\n-1\n+2"
 
 
 def test_a_failed_resource_is_a_divergence_though_it_changes_nothing() -> None:

@@ -6,6 +6,7 @@ it. A resource that fails is a cause too, though it changes nothing: exit status
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +17,8 @@ from validator.checks import blame, relations
 from validator.findings import Consequence, Finding
 from validator.record import Catalog, Event, Phase, PhaseName, PuppetRun, Resource, Run
 
+CHECKSUM = re.compile(r"(?P<kind>\{\w+\})(?P<digits>[0-9a-f]{32,})")
+DIFF_HEADER = re.compile(r"\A--- (?P<file>[^\t\n]+)[^\n]*\n\+\+\+ [^\n]*")
 HINTS = {
     "change": "Add to the upgrade tasks what Puppet did here, same value and all, or take out what undoes it.",
     "failure": "Puppet cannot mend this itself: the upgrade tasks must leave the host so that the resource succeeds.",
@@ -132,19 +135,17 @@ def _sentence(event: Event) -> str:
 def _show(value: JsonValue) -> str:
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
+    if isinstance(value, str) and (checksum := CHECKSUM.fullmatch(value)):
+        return f"{checksum['kind']}{checksum['digits'][:8]}..."
     return repr(value) if value == "" or not isinstance(value, str) else value
 
 
 def _diff(apply: PuppetRun, resource: Resource) -> str:
+    """The diff Puppet logged for a file, with a header that does not name a temporary file."""
     logs = apply.report.logs if apply.report else ()
-    return next(
-        (
-            log.message.strip("\n")
-            for log in logs
-            if resource.ref in log.source and log.message.lstrip().startswith("---")
-        ),
-        "",
-    )
+    said = (log.message.strip("\n") for log in logs if resource.ref in log.source)
+    diff = next((text for text in said if text.startswith("---")), "")
+    return DIFF_HEADER.sub(r"--- \g<file>\n+++ as Puppet writes it", diff)
 
 
 def _is_refreshed(resource: Resource) -> bool:
