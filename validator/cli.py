@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Annotated
@@ -126,7 +127,7 @@ def doctor() -> None:
 @cache_app.command("list")
 def cache_list() -> None:
     """List what is kept, the longest unused first."""
-    typer.echo(listing.cache(Cache.open().kept()), nl=False)
+    typer.echo(listing.cache(Cache.open().kept()) or "nothing is kept\n", nl=False)
 
 
 @cache_app.command("prune")
@@ -163,8 +164,11 @@ def _known(name: str) -> None:
 
 def _writable(output: Path | None) -> None:
     """Find out before the run, not after it, that the result could not be written."""
-    if output is not None and (output.is_dir() or not output.absolute().parent.is_dir()):
-        raise UsageError(f"{output} cannot be written: its directory does not exist, or it is one")
+    if output is None:
+        return
+    directory = output.absolute().parent
+    if output.is_dir() or not directory.is_dir() or not os.access(directory, os.W_OK):
+        raise UsageError(f"{output} cannot be written: its directory is missing or read-only, or it is one itself")
 
 
 def _deliver(result: Result, name: str, output: Path | None) -> None:

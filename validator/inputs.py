@@ -104,9 +104,9 @@ def stage_upgrade(upgrade: Upgrade, into: Path, place: str) -> StagedTasks:
     )
 
 
-def stage_fault(tasks: Path, into: Path, place: str, variables: dict[str, JsonValue]) -> StagedTasks:
-    """Copy a variant's fault: a bare list of tasks that may use the upgrade's variables."""
-    return _stage_tasks(tasks, into, place, bare=True, variables=variables, collections=None)
+def stage_fault(tasks: Path, upgrade: Upgrade, into: Path, place: str) -> StagedTasks:
+    """Copy a variant's fault: a bare list of tasks that may use the upgrade's variables and collections."""
+    return _stage_tasks(tasks, into, place, bare=True, variables=upgrade.vars, collections=upgrade.collections)
 
 
 def _stage_tasks(

@@ -81,7 +81,8 @@ def ansible_phase(bench: Bench, name: PhaseName, upgrade: Upgrade, staged: Stage
     runs: list[AnsibleRun] = []
     with _watched(bench) as watching:
         for step in (upgrade.steps if name == "upgrade" else ()) or (None,):
-            runs.append(_play(bench, upgrade, staged, step=step))
+            tags = (upgrade.tags, upgrade.skip_tags) if name == "upgrade" else ((), ())
+            runs.append(_play(bench, staged, step=step, timeout=upgrade.timeout, tags=tags))
             if runs[-1].trouble:
                 break
     phase = _phase(bench, name, "ansible", watching.seen, sum(run.seconds for run in runs))
@@ -203,7 +204,14 @@ def _evidence(bench: Bench, apply: puppet.Apply, places: Places) -> tuple[Report
     return report, catalog, "" if catalog is not None else "Puppet left no catalog"
 
 
-def _play(bench: Bench, upgrade: Upgrade, staged: StagedTasks, *, step: int | None) -> AnsibleRun:
+def _play(
+    bench: Bench,
+    staged: StagedTasks,
+    *,
+    step: int | None,
+    timeout: float,
+    tags: tuple[tuple[str, ...], tuple[str, ...]],
+) -> AnsibleRun:
     programs = Path(sys.executable).parent
     run = ansible.Playbook(
         program=str(programs / "ansible-playbook"),
@@ -212,8 +220,8 @@ def _play(bench: Bench, upgrade: Upgrade, staged: StagedTasks, *, step: int | No
         init_pid=bench.host.init_in_reaper,
         variables=staged.variables,
         step=step,
-        tags=upgrade.tags,
-        skip_tags=upgrade.skip_tags,
+        tags=tags[0],
+        skip_tags=tags[1],
     )
     lines: list[str] = []
 
@@ -230,14 +238,14 @@ def _play(bench: Bench, upgrade: Upgrade, staged: StagedTasks, *, step: int | No
             cwd=f"{INSIDE}/{staged.place}/tasks",
             binds=((staged.directory, f"{INSIDE}/{staged.place}"),),
             label="ansible-playbook",
-            timeout=upgrade.timeout,
+            timeout=timeout,
             channel=ansible.CHANNEL,
         ),
         on_channel=on_event,
     )
     places = Places(pairs=staged.names)
     seen = ansible.parse(lines, host=run.host, places=places, redactor=bench.redactor)
-    trouble = _ansible_trouble(done, seen, upgrade.timeout) if bench.host.running() else ENDED
+    trouble = _ansible_trouble(done, seen, timeout) if bench.host.running() else ENDED
     output = (done.text + done.errors).splitlines()[-KEPT_LINES:]
     return AnsibleRun(
         step=step,

@@ -79,7 +79,7 @@ class Plan:
         return (
             Step(
                 name="image",
-                what=f"{self.image.suite}, {len(self.image.wanted)} packages named",
+                what=f"{self.image.suite}, {len(self.image.wanted)} packages asked for",
                 state=self.image.name,
                 cached=image_ready,
             ),
@@ -115,7 +115,7 @@ def make(loaded: Loaded, staging: Path) -> Plan:
     old = stage_release(scenario.old, staging / "old", "old")
     new = stage_release(scenario.new, staging / "new", "new")
     upgrade = stage_upgrade(scenario.upgrade, staging / "upgrade", "upgrade")
-    fault = stage_fault(loaded.fault, staging / "fault", "fault", scenario.upgrade.vars) if loaded.fault else None
+    fault = stage_fault(loaded.fault, scenario.upgrade, staging / "fault", "fault") if loaded.fault else None
     host = [scenario.host.driver, scenario.host.addresses]
     old_state = _name("old", image.name, host, old.digest, _release(scenario.old))
     how = [scenario.upgrade.tags, scenario.upgrade.skip_tags, scenario.upgrade.steps, list(scenario.host.wait_for)]

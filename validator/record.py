@@ -209,7 +209,7 @@ class PathChange:
 
 @dataclass(frozen=True, kw_only=True)
 class DiskSeen:
-    """What the disk witness saw of one phase; `noise` counts changes left out, by rule."""
+    """What the disk witness saw of one phase; `noise` counts the written paths that were left out unread, by rule."""
 
     changes: tuple[PathChange, ...]
     noise: dict[str, int]

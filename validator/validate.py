@@ -112,7 +112,7 @@ class _Work:
         spec = self.plan.image
         ready = (self.cache.image(spec.name) / "about.json").exists()
         clock = time.monotonic()
-        self.progress.phase_starts("image", f"{spec.suite}, {len(spec.wanted)} packages named")
+        self.progress.phase_starts("image", f"{spec.suite}, {len(spec.wanted)} packages asked for")
         root = image.ensure(spec, self.cache, on_output=self.progress.doing)
         self.progress.phase_ends("image", spec.name, seconds=time.monotonic() - clock, cached=ready)
         _require_modules(self.plan, root)
@@ -216,7 +216,7 @@ class _Work:
         """Complete a state in the cache with the record of the phase that made it."""
         redacted = json.dumps(self.redactor.tree(json.loads(record.dump_phase(phase))))
         (directory / "phase.json").write_text(redacted, encoding="utf-8")
-        self.cache.describe(directory, about=f"{what} of {self.plan.loaded.name}", scenario=self.plan.loaded.name)
+        self.cache.describe(directory, about=f"{what} of {self.plan.loaded.name.partition('/')[0]}")
 
     def recalled(self, state: str, tool: str) -> None:
         """Take a phase's record from the cache."""

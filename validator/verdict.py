@@ -120,7 +120,7 @@ def _counts(phase: Phase) -> dict[str, JsonValue]:
         counts["unit_starts"] = sum(event.kind == "started" for event in phase.services.events)
     if phase.disk is not None:
         counts["paths_changed"] = len(phase.disk.changes)
-        counts["paths_noise"] = sum(phase.disk.noise.values())
+        counts["paths_left_out"] = sum(phase.disk.noise.values())
     if phase.probes:
         counts["probes"] = len(phase.probes)
         counts["probes_failed"] = sum(bool(probe.trouble) for probe in phase.probes)

@@ -1,9 +1,8 @@
-"""Files that cannot work: each is answered with the right exit status, the place, and what to do, before or in a run."""
+"""Files that cannot work: each is answered with the right exit status, its place, and what to do about it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -51,7 +50,11 @@ REFUSED: dict[str, tuple[str, str, tuple[str, ...]]] = {
         GOOD.replace("old.pp", "olt.pp"),
         ("scenario.yml:4:7: old.manifest: there is no file or directory", "olt.pp"),
     ),
-    "a number where a word is wanted": ("scenario.yml", GOOD.replace("bookworm", "12"), ("scenario.yml:2:9: image.suite: ",)),
+    "a number where a word is wanted": (
+        "scenario.yml",
+        GOOD.replace("bookworm", "12"),
+        ("scenario.yml:2:9: image.suite: ",),
+    ),
     "services without a service manager": (
         "scenario.yml",
         GOOD + "services: [a.service]\n",
@@ -99,10 +102,16 @@ class Case:
 BROKEN = "file { '/etc/x':\n  ensure => file,\n  mod => '0644',\n}\n"
 UNSTOPPED = {
     "an old manifest that does not compile": Case(
-        parts={"old": "\n" + BROKEN}, rule="evidence.puppet", phase="old", words=("no parameter named 'mod'", "old.pp", "line: 2")
+        parts={"old": "\n" + BROKEN},
+        rule="evidence.puppet",
+        phase="old",
+        words=("no parameter named 'mod'", "old.pp", "line: 2"),
     ),
     "a new manifest that does not compile": Case(
-        parts={"new": NEW + BROKEN}, rule="evidence.puppet", phase="converge", words=("no parameter named 'mod'", "new.pp", "line: 2")
+        parts={"new": NEW + BROKEN},
+        rule="evidence.puppet",
+        phase="converge",
+        words=("no parameter named 'mod'", "new.pp", "line: 2"),
     ),
     "a manifest with a syntax error": Case(
         parts={"new": NEW + "file { '/x' ensure => file }\n"},
@@ -114,7 +123,11 @@ UNSTOPPED = {
         parts={"new": "# nothing\n"}, rule="evidence.empty", phase="converge", words=("looked at no resource",)
     ),
     "an old release that fails": Case(
-        parts={"old": OLD + "exec { '/bin/false': }\n"}, rule="old.unsettled", phase="old", place="old.pp:2", words=("fails",)
+        parts={"old": OLD + "exec { '/bin/false': }\n"},
+        rule="old.unsettled",
+        phase="old",
+        place="old.pp:2",
+        words=("fails",),
     ),
     "an old release that never settles": Case(
         parts={"old": OLD + "exec { '/bin/true': }\n"},
@@ -141,7 +154,9 @@ UNSTOPPED = {
         words=("'cannot work' failed", "non-zero return code"),
     ),
     "a module that does not exist": Case(
-        parts={"tasks": TASKS + "- name: x\n  no.such.module:\n"}, rule="upgrade.failed", words=("no.such.module", "upgrade.yml:7")
+        parts={"tasks": TASKS + "- name: x\n  no.such.module:\n"},
+        rule="upgrade.failed",
+        words=("no.such.module", "upgrade.yml:7"),
     ),
     "a module's argument that does not exist": Case(
         parts={"tasks": "- name: x\n  ansible.builtin.file:\n    path: /etc\n    mod: 1\n"},

@@ -53,7 +53,7 @@ def test_the_schema_describes_the_scenarios_of_this_project(validate: Validate) 
 
     schema = json.loads(validate("schema").out)
     jsonschema.Draft202012Validator.check_schema(schema)
-    for file in (PROJECT / "scenarios").glob("*/scenario.yml"):
+    for file in PROJECT.glob("*s/**/scenario.yml"):
         jsonschema.validate(yaml.safe_load(file.read_text(encoding="utf-8")), schema)
 
 

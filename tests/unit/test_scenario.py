@@ -120,6 +120,8 @@ def test_the_template_is_right_and_never_overwrites(tmp_path: Path) -> None:
 
 
 def test_the_schema_knows_every_key() -> None:
-    properties = schema()["properties"]
-    assert isinstance(properties, dict)
-    assert set(properties) == {"title", "image", "host", "services", "old", "upgrade", "new", "probes", "noise"}
+    parts = schema()["$defs"]
+    assert isinstance(parts, dict)
+    wanted = {"title", "image", "host", "services", "old", "upgrade", "new", "probes", "noise"}
+    assert set(parts["Scenario"]["properties"]) == wanted
+    assert set(parts["Variant"]["properties"]) == {"extends", "title", "fault"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from validator.findings import Left
 from validator.record import Catalog, Resource, Run, Task
+from validator.redact import MARK
 
 PATH_ARGUMENTS = ("path", "dest", "name")
 SERVICE_MODULES = ("service", "systemd", "systemd_service", "sysvinit")
@@ -16,6 +17,8 @@ def left_by(run: Run, catalog: Catalog | None, resource: Resource) -> Left | Non
         phase = run.phase(name)
         tasks = [task for tasks in (phase.ansible if phase else ()) for task in tasks.tasks]
         for task in reversed(tasks):
+            if task.args == MARK and task.changed:
+                return None  # its arguments are hidden (no_log): it may well have been this one
             if _touches(task, resource.kind, names):
                 return Left(task=task.name, place=task.place)
     return None

@@ -76,7 +76,7 @@ def _puppet(phase: PhaseName, apply: PuppetRun) -> Iterator[Finding]:
             phase,
             f"puppet apply{step}",
             apply.trouble or "the record holds no report or no catalog",
-            hint="Puppet's own words are under evidence.output.",
+            hint="Puppet's own last words are shown with this finding.",
             evidence={"exit_code": apply.exit_code, "output": list(apply.output)},
         )
         return

@@ -21,7 +21,7 @@ def check(run: Run) -> Iterator[Finding]:
                     phase=phase.name,
                     subject=probe.name,
                     message=f"after `{phase.name}`: {probe.trouble}",
-                    hint="The probe is the scenario's own; its command can be run by hand in the host.",
+                    hint="The probe is the scenario's own: its command stands there, what it said is shown here.",
                     evidence={"exit_code": probe.exit_code, "output": probe.output},
                 )
     missing = set(run.subject.probes) - {probe.name for phase in run.phases for probe in phase.probes}

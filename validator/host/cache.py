@@ -173,6 +173,7 @@ class Cache:
                 with process.locked(self._lock(kept.kind, kept.name), wait=False) as lock:
                     if lock is not None:
                         remove_tree(kept.path)
+                        self._lock(kept.kind, kept.name).unlink(missing_ok=True)
                         removed.append(kept)
         if unused_for <= 0:
             for guard in (self.root / "packages").glob(".*.lock"):
@@ -199,6 +200,7 @@ class Cache:
         old_runs = sorted((self.root / "runs").glob("*/about.json"), key=lambda note: note.stat().st_mtime)
         for note in old_runs[:-KEPT_RUNS]:
             remove_tree(note.parent)
+            self._lock("runs", note.parent.name).unlink(missing_ok=True)
 
     def _lock(self, kind: Kind, name: str) -> Path:
         return self.root / kind / f".{name}.lock"
@@ -216,8 +218,8 @@ def sweep_cgroup(host: str) -> None:
 
 def remove_tree(path: Path) -> None:
     """Remove a directory and all below it; a missing one is fine."""
-    if path.is_symlink() or path.exists():
-        shutil.rmtree(path, ignore_errors=False)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
 
 
 def disk_usage(path: Path) -> int:

@@ -18,6 +18,7 @@ from validator.host.cache import Cache
 KERNEL = (5, 19)  # ID-mapped layers below an overlay (Linux 5.19, fs/overlayfs)
 SPACE = 4096  # megabytes that a scenario with a database and its image take
 PROGRAMS = {"mmdebstrap": "mmdebstrap", "nsenter": "util-linux", "cp": "coreutils"}
+NEXT = "Mend what is missing above first."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,20 +125,11 @@ def _host() -> Iterator[Sign]:
                 label="writing in a probe host",
             )
     except (ValidatorError, OSError) as error:
-        yield Sign(what="a disposable host", fine=False, found=str(error), to_do=_advice(str(error)))
+        yield Sign(
+            what="a disposable host",
+            fine=False,
+            found=str(error),
+            to_do=error.hint or NEXT if isinstance(error, ValidatorError) else NEXT,
+        )
     else:
         yield Sign(what="a disposable host", fine=True, found="started, written to, thrown away")
-
-
-def _advice(message: str) -> str:
-    if "overlay" in message:
-        return (
-            "The cache must be on a file system that overlayfs can write to (ext4, xfs, btrfs; not another overlay): "
-            "set VALIDATE_CACHE, or mount a volume there."
-        )
-    if "mount_setattr" in message:
-        return (
-            "The kernel or the file system of the cache knows no ID-mapped mounts: "
-            "use ext4, xfs or btrfs on Linux 5.19 or newer."
-        )
-    return "Mend what is missing above first."

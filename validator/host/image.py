@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -35,6 +36,8 @@ MASKED = (
     "systemd-modules-load.service",
 )
 
+PROXIES = {"http_proxy", "https_proxy", "ftp_proxy", "no_proxy"}  # the only variables of the caller apt gets to see
+
 MACHINE_ID = "c0ffee00c0ffee00c0ffee00c0ffee00"  # fixed, so that a boot changes nothing on disk
 
 
@@ -57,7 +60,7 @@ class ImageSpec:
     @property
     def name(self) -> str:
         """The image's id: a digest over everything that decides what is in it."""
-        text = json.dumps([RECIPE, asdict(self), self.wanted], sort_keys=True)
+        text = json.dumps([RECIPE, {**asdict(self), "packages": self.wanted}], sort_keys=True)
         return f"{self.suite}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
@@ -89,8 +92,10 @@ def _install(spec: ImageSpec, root: Path, cache: Cache, on_output: Callable[[str
         devices = root.with_name("devices")
         devices.mkdir()
         config = {"init": "cage", "state": str(devices), "argv": _mmdebstrap(spec, root, downloads)}
+        proxies = {name: value for name, value in os.environ.items() if name.lower() in PROXIES}
         command = process.Command(
             argv=programs.program("supervisor", json.dumps(config)),
+            env={**process.CLEAN_ENV, **proxies},
             label=f"building a {spec.suite} image",
             lifeline=True,
             timeout=TIMEOUT,

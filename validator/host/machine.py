@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from validator import process
-from validator.errors import HostError
+from validator.errors import HostError, ToolError
 from validator.host import cgroup, plain, programs, systemd
-from validator.host.cache import Cache, full_disk_explained
+from validator.host.cache import Cache, no_space
 
 START_TIMEOUT = 30.0
 HOST_ENV: Mapping[str, str] = {**process.CLEAN_ENV, "USER": "root", "LOGNAME": "root", "SHELL": "/bin/sh"}
@@ -124,14 +124,14 @@ class Host:
 
     def copy_upper(self, target: Path) -> None:
         """Copy what the host has written, all at one moment, while it is frozen. Sparse files stay sparse."""
-        with full_disk_explained(self.directory.parent.parent), cgroup.frozen(self.cgroup):
-            process.run(
-                process.Command(
-                    argv=("cp", "-a", "--sparse=always", str(self.upper), str(target)),
-                    label="freezing a layer",
-                    timeout=600,
-                )
-            )
+        copy = ("cp", "-a", "--sparse=always", str(self.upper), str(target))
+        try:
+            with cgroup.frozen(self.cgroup):
+                process.run(process.Command(argv=copy, label="freezing a layer", timeout=600))
+        except ToolError as error:
+            if "No space left on device" in error.message:
+                raise no_space(self.directory.parent.parent) from error
+            raise
 
     def take_upper(self, target: Path) -> None:
         """Shut the host down in good order and move what it has written. The host is gone afterwards."""
@@ -184,7 +184,7 @@ def _await(companion: process.Companion, *, spec: HostSpec, name: str, directory
     if "error" in said:
         raise HostError(
             f"the disposable host did not start: {said['error'] or 'its supervisor ended without a word'}",
-            hint="`validate doctor` checks what a host needs from this machine.",
+            hint=advice(str(said["error"])),
         )
     try:
         init_watch = os.pidfd_open(said["init"])
@@ -201,6 +201,16 @@ def _await(companion: process.Companion, *, spec: HostSpec, name: str, directory
         init_watch=init_watch,
         companion=companion,
     )
+
+
+def advice(message: str) -> str:
+    """What to do about an error with which a host did not start."""
+    if "overlay" in message or "mount_setattr" in message:
+        return (
+            "The cache must be on a file system that overlayfs can write to and that knows ID-mapped mounts (ext4, xfs "
+            "or btrfs on Linux 5.19 or newer; not another overlay): set VALIDATE_CACHE, or mount a volume there."
+        )
+    return "`validate doctor` checks what a host needs from this machine."
 
 
 def _settle(host: Host) -> None:

@@ -28,7 +28,7 @@ def cache(kept: Iterable[Kept]) -> str:
     for each in kept:
         size, idle = each.bytes / MEGABYTE, (time.time() - each.used) / DAY
         lines.append(f"{each.kind:<7} {size:8.1f} MB  {idle:5.1f} days  {each.name}  {each.about}")
-    return "".join(f"{line}\n" for line in lines) or "nothing is kept\n"
+    return "".join(f"{line}\n" for line in lines)
 
 
 def doctor(signs: Iterable[Sign]) -> str:

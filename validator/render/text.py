@@ -9,6 +9,7 @@ from validator.findings import Finding
 from validator.verdict import PhaseSummary, Result
 
 CONSEQUENCES_SHOWN = 3
+PLURALS = {"paths", "probes", "resources", "results", "runs", "starts", "tasks"}
 DIFF_LINES_SHOWN = 14
 OUTPUT_LINES_SHOWN = 14
 HEADLINES = {
@@ -56,7 +57,8 @@ def _finding(finding: Finding, number: int, total: int, width: int) -> Iterator[
     yield from _block(diff, DIFF_LINES_SHOWN, "diff line(s)")
     output = finding.evidence.get("output")
     if isinstance(output, list):
-        yield from _block([str(line) for line in output][-OUTPUT_LINES_SHOWN:], OUTPUT_LINES_SHOWN, "line(s)")
+        said = [str(line) for line in output if str(line).strip()]
+        yield from _block(said[-OUTPUT_LINES_SHOWN:], OUTPUT_LINES_SHOWN, "line(s)")
     elif output:
         yield from _block(str(output).splitlines(), OUTPUT_LINES_SHOWN, "line(s)")
     if finding.consequences:
@@ -77,6 +79,12 @@ def _block(lines: list[str], limit: int, what: str) -> Iterator[str]:
 
 def _table(phases: tuple[PhaseSummary, ...]) -> Iterator[str]:
     for phase in phases:
-        counts = ", ".join(f"{value} {name.replace('_', ' ')}" for name, value in phase.counts.items())
+        counts = ", ".join(_count(name.replace("_", " "), value) for name, value in phase.counts.items())
         took = "cached" if phase.cached else f"{phase.seconds:.1f} s"
         yield f"{phase.name:<9} {phase.tool:<8} {took:>8}  {counts}"
+
+
+def _count(what: str, number: object) -> str:
+    if number == 1:
+        what = " ".join(word.removesuffix("s") if word in PLURALS else word for word in what.split())
+    return f"{number} {what}"

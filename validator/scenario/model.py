@@ -5,7 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StringConstraints,
+    TypeAdapter,
+)
 
 from validator.scenario.paths import ExistingFile, ExistingFileOrDirectory, ModuleDirectory
 
@@ -148,8 +157,8 @@ class Variant(Part):
 
 
 def schema() -> dict[str, object]:
-    """The JSON Schema of a scenario file."""
-    inner = Scenario.model_json_schema()
+    """The JSON Schema of a scenario file: a scenario, or a variant of one."""
+    inner = TypeAdapter(Scenario | Variant).json_schema()
     return {"$schema": FORMAT, "$id": "https://convergence-validator.invalid/schema/scenario-1.json", **inner}
 
 

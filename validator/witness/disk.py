@@ -40,7 +40,7 @@ RULES = (
     ),
     NoiseRule(
         name="puppet",
-        patterns=("var/lib/puppet/**", "opt/puppetlabs/puppet/cache/**", "etc/puppet/ssl/**"),
+        patterns=("var/lib/puppet/**", "opt/puppetlabs/puppet/cache/**", "etc/puppet/ssl/**", "etc/puppet/devices"),
         reason="Puppet's own state",
     ),
     NoiseRule(
