@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import COMMAND, PROJECT, Ran
 from tests.host.lab import NEW, OLD, Lab, fingerprint
@@ -121,14 +122,22 @@ def test_a_machine_without_mmdebstrap_is_told_what_to_install(cold_lab: Lab) -> 
     assert (ran.code, "apt-get install mmdebstrap" in ran.out) == (3, True)
 
 
-def test_a_package_that_does_not_exist_is_named(lab: Lab) -> None:
-    scenario = lab.scenario(image={"packages": ["no-such-package"]})
-    assert_inconclusive(lab.json(scenario), "bookworm has no package no-such-package", "`image.packages`")
+@pytest.fixture
+def own_downloads(cold_lab: Lab) -> Lab:
+    """A lab that waits for nobody's downloads."""
+    (cold_lab.cache / "packages").unlink()
+    return cold_lab
 
 
-def test_an_archive_that_cannot_be_reached_is_named(lab: Lab) -> None:
-    scenario = lab.scenario(image={"packages": [], "mirrors": ["http://127.0.0.1:9/debian"]})
-    assert_inconclusive(lab.json(scenario), "the Debian archive could not be reached", "127.0.0.1", "`image.mirrors`")
+def test_a_package_that_does_not_exist_is_named(own_downloads: Lab) -> None:
+    scenario = own_downloads.scenario(image={"packages": ["no-such-package"]})
+    assert_inconclusive(own_downloads.json(scenario), "bookworm has no package no-such-package", "`image.packages`")
+
+
+def test_an_archive_that_cannot_be_reached_is_named(own_downloads: Lab) -> None:
+    image = {"packages": [], "mirrors": ["http://127.0.0.1:9/debian"]}
+    ran = own_downloads.json(own_downloads.scenario(image=image))
+    assert_inconclusive(ran, "the Debian archive could not be reached", "127.0.0.1", "`image.mirrors`")
 
 
 @pytest.mark.parametrize(
@@ -140,10 +149,13 @@ def test_an_archive_that_cannot_be_reached_is_named(lab: Lab) -> None:
 )
 def test_a_host_that_does_not_get_ready_says_what_it_waits_for(unit: str, words: tuple[str, ...], lab: Lab) -> None:
     script = "[Service]\\nExecStart=/bin/sh -c 'echo it is broken; exit 7'\\n[Install]\\nWantedBy=multi-user.target\\n"
-    old = f"""file {{ '/etc/systemd/system/broken.service': content => "{script}" }}
-    -> file {{ '/etc/systemd/system/multi-user.target.wants/broken.service': ensure => '/etc/systemd/system/broken.service' }}
+    units = "/etc/systemd/system"
+    old = f"""file {{ '{units}/broken.service': content => "{script}" }}
+    file {{ '{units}/multi-user.target.wants/broken.service': ensure => '{units}/broken.service' }}
     """
-    scenario = lab.scenario(old=old, host={"driver": "systemd", "wait_for": [unit], "boot_timeout": 5})
+    parts = yaml.safe_load((PROJECT / "scenarios/apache-vhost/scenario.yml").read_text(encoding="utf-8"))
+    host = {"driver": "systemd", "hostname": parts["host"]["hostname"], "wait_for": [unit], "boot_timeout": 5}
+    scenario = lab.scenario(old=old, host=host, image=parts["image"])
     assert_inconclusive(lab.json(scenario), "evidence.run upgrade", *words)
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import COMMAND
 from tests.host.lab import NEW, OLD, SPEC, TASKS, Lab
 from tests.host.remains import Running, family, read
-from validator.host.cache import Cache
+from validator.host.cache import KEPT_RUNS, Cache
 
 SLEEP = "/bin/sleep 3072"
 WAITS = f"- name: wait for the test\n  ansible.builtin.command: {SLEEP}\n  failed_when: false\n"
@@ -117,3 +118,17 @@ def test_the_old_state_is_reused_exactly_as_long_as_nothing_it_depends_on_change
     assert not cached(lab.scenario(tasks=FAILS, old=other)), "the manifest is another one"
     assert cached(lab.scenario(tasks=FAILS, old=other, new=NEW + "# other\n")), "the new release has no part in it"
     assert not cached(lab.scenario(tasks=FAILS, old_release={"facts": {"site": "north"}})), "a fact may decide"
+
+
+def test_many_commands_at_once_agree_on_which_old_records_go(cold_lab: Lab) -> None:
+    runs = cold_lab.cache / "runs"
+    for number in range(KEPT_RUNS + 200):
+        (runs / f"20200101-{number:06}").mkdir()
+        (runs / f"20200101-{number:06}/about.json").write_text("{}", encoding="utf-8")
+    command = [str(COMMAND), "cache", "list"]
+    env = {**os.environ, "VALIDATE_CACHE": str(cold_lab.cache)}
+    children = [subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
+    ended = [(child.communicate(), child.returncode) for child in children]
+    assert [(code, said[1].decode()) for said, code in ended] == [(0, "")] * 4
+    names = sorted(path.name for path in runs.iterdir() if path.is_dir())
+    assert names == [f"20200101-{number:06}" for number in range(200, KEPT_RUNS + 200)], "the latest ones stay"

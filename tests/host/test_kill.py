@@ -82,15 +82,22 @@ def small(lab: Lab) -> Path:
     return lab.scenario("small", image={"packages": []})
 
 
+def is_building(running: Running) -> bool:
+    """Whether mmdebstrap has started."""
+    return any("mmdebstrap" in command and "perl" in command for command in running.commands)
+
+
 def is_installing(running: Running) -> bool:
     """Whether mmdebstrap has come to its packages."""
     return any("dpkg" in command and "--unpack" in command for command in running.commands)
 
 
-@pytest.mark.parametrize("number", [INT, TERM])
-def test_an_interrupted_build_cleans_up_and_says_so(number: signal.Signals, own_images: Lab) -> None:
+@pytest.mark.parametrize(("number", "moment"), [(INT, is_building), (TERM, is_installing)])
+def test_an_interrupted_build_cleans_up_and_says_so(
+    number: signal.Signals, moment: Callable[[Running], bool], own_images: Lab
+) -> None:
     with Running.start(own_images.cache, small(own_images)) as running:
-        running.wait_until(is_installing)
+        running.wait_until(moment)
         assert running.send(number) == 130
         running.assert_gone()
         assert running.errors.strip().endswith(f"interrupted ({number.name}); nothing is left behind")

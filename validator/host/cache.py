@@ -12,6 +12,7 @@ state is held shared while in use and exclusively while being made or removed.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -152,17 +153,8 @@ class Cache:
         found = []
         for kind in KINDS:
             for note in (self.root / kind).glob("*/about.json"):
-                about = json.loads(note.read_text(encoding="utf-8"))
-                found.append(
-                    Kept(
-                        kind=kind,
-                        name=note.parent.name,
-                        path=note.parent,
-                        about=str(about.get("about", "")),
-                        bytes=disk_usage(note.parent),
-                        used=note.parent.stat().st_mtime,
-                    )
-                )
+                with contextlib.suppress(FileNotFoundError):  # another run has just removed it
+                    found.append(_look(kind, note))
         return tuple(sorted(found, key=lambda kept: kept.used))
 
     def prune(self, *, unused_for: float) -> tuple[Kept, ...]:
@@ -172,8 +164,7 @@ class Cache:
             if time.time() - kept.used >= unused_for:
                 with process.locked(self._lock(kept.kind, kept.name), wait=False) as lock:
                     if lock is not None:
-                        remove_tree(kept.path)
-                        self._lock(kept.kind, kept.name).unlink(missing_ok=True)
+                        self._discard(kept.kind, kept.name)
                         removed.append(kept)
         if unused_for <= 0:
             for guard in (self.root / "packages").glob(".*.lock"):
@@ -197,13 +188,36 @@ class Cache:
                 with process.locked(self._lock(kind, name), wait=False) as held:
                     if held is not None:
                         remove_tree(unfinished)
-        old_runs = sorted((self.root / "runs").glob("*/about.json"), key=lambda note: note.stat().st_mtime)
-        for note in old_runs[:-KEPT_RUNS]:
-            remove_tree(note.parent)
-            self._lock("runs", note.parent.name).unlink(missing_ok=True)
+        names = sorted(note.parent.name for note in (self.root / "runs").glob("*/about.json"))  # they begin with a time
+        for name in names[:-KEPT_RUNS]:
+            with process.locked(self._lock("runs", name), wait=False) as held:
+                if held is not None:
+                    self._discard("runs", name)
+
+    def _discard(self, kind: Kind, name: str) -> None:
+        """Remove a thing whose lock is held. A kill on the way leaves what the next sweep removes."""
+        final = self.root / kind / name
+        unfinished = final.with_name(f".{name}.unfinished")
+        if final.exists():
+            final.rename(unfinished)
+            remove_tree(unfinished)
+        self._lock(kind, name).unlink(missing_ok=True)
 
     def _lock(self, kind: Kind, name: str) -> Path:
         return self.root / kind / f".{name}.lock"
+
+
+def _look(kind: Kind, note: Path) -> Kept:
+    """A thing in the cache, by its note. Raises `FileNotFoundError` when it is being removed."""
+    about = json.loads(note.read_text(encoding="utf-8"))
+    return Kept(
+        kind=kind,
+        name=note.parent.name,
+        path=note.parent,
+        about=str(about.get("about", "")),
+        bytes=disk_usage(note.parent),
+        used=note.parent.stat().st_mtime,
+    )
 
 
 def sweep_cgroup(host: str) -> None:
@@ -218,7 +232,9 @@ def sweep_cgroup(host: str) -> None:
 
 def remove_tree(path: Path) -> None:
     """Remove a directory and all below it; a missing one is fine."""
-    if path.is_dir() and not path.is_symlink():
+    if path.is_symlink():
+        path.unlink()
+    elif path.is_dir():
         shutil.rmtree(path)
 
 
