@@ -132,7 +132,6 @@ def _phase(
     return Phase(
         name=name,
         tool=tool,
-        state="",
         started=seen.started,
         seconds=seconds,
         cpu_seconds=seen.cpu_seconds,

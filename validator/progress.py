@@ -16,16 +16,3 @@ class Progress(Protocol):
 
     def phase_ends(self, name: str, what: str, *, seconds: float, cached: bool) -> None:
         """A phase is over; `what` sums it up."""
-
-
-class Silent:
-    """A listener that does not listen."""
-
-    def phase_starts(self, name: str, what: str) -> None:
-        """Nothing."""
-
-    def doing(self, what: str) -> None:
-        """Nothing."""
-
-    def phase_ends(self, name: str, what: str, *, seconds: float, cached: bool) -> None:
-        """Nothing."""

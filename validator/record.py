@@ -231,7 +231,6 @@ class Phase:
 
     name: PhaseName
     tool: Literal["puppet", "ansible"]
-    state: str
     started: float
     seconds: float
     cpu_seconds: float

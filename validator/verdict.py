@@ -47,7 +47,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseSummary:
-    """A phase in numbers."""
+    """A phase in numbers, and the watched units at its end, e.g. `active, enabled`."""
 
     name: str
     tool: str
@@ -56,6 +56,7 @@ class PhaseSummary:
     overhead_seconds: float
     cached: bool
     counts: dict[str, JsonValue]
+    services: dict[str, str]
 
 
 def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
@@ -98,6 +99,10 @@ def _summary(phase: Phase) -> PhaseSummary:
         overhead_seconds=round(phase.overhead_seconds, 2),
         cached=phase.cached,
         counts=_counts(phase),
+        services={
+            state.unit: ", ".join(word for word in (state.active, state.enabled) if word)
+            for state in (phase.services.states if phase.services else ())
+        },
     )
 
 

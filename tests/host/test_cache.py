@@ -48,7 +48,7 @@ def test_two_runs_at_once_make_the_old_state_once_and_both_get_their_verdict(col
 def test_a_run_does_not_wait_for_another_one_that_uses_the_same_state(lab: Lab) -> None:
     with Running.start(lab.cache, lab.scenario("slow", tasks=TASKS + WAITS)) as slow:
         slow.wait_until(waits)
-        ran = lab.validate("scenario", lab.scenario("quick"), env={"VALIDATE_CACHE": str(lab.cache)})
+        ran = lab.validate("scenario", lab.scenario("quick"), env={"VALIDATE_CACHE": str(lab.cache)}, timeout=120)
         assert slow.child.poll() is None
         assert ran.code == 0, ran.err
         release(slow)

@@ -114,7 +114,6 @@ def phase(name: PhaseName, *puppet: PuppetRun, ansible: tuple[AnsibleRun, ...] =
     return Phase(
         name=name,
         tool="ansible" if ansible else "puppet",
-        state="",
         started=1.0,
         seconds=2.0,
         cpu_seconds=1.0,

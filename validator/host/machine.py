@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -225,11 +225,6 @@ def _settle(host: Host) -> None:
                 hint="Check `host.wait_for` in the scenario; `host.boot_timeout` gives it more time.",
             )
         time.sleep(0.05)
-
-
-def fork_spec(spec: HostSpec, layer: Path) -> HostSpec:
-    """The same host, started from one more layer."""
-    return replace(spec, layers=(layer, *spec.layers))
 
 
 def free_megabytes(path: Path) -> int:

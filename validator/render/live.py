@@ -16,7 +16,7 @@ class Live:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._phase = self._what = ""
+        self._phase = ""
         self._since = self._last = 0.0
         self._bar: Progress | None = None
 
@@ -35,7 +35,7 @@ class Live:
 
     def phase_starts(self, name: str, what: str) -> None:
         """A phase begins."""
-        self._phase, self._what = name, what
+        self._phase = name
         self._since = self._last = time.monotonic()
         if self._bar is None:
             self._print(f"{name}: {what}")

@@ -33,6 +33,8 @@ def _lines(result: Result, width: int) -> Iterator[str]:
         yield from _finding(finding, number, len(causes), width)
     yield ""
     yield from _table(result.phases)
+    if result.phases and result.phases[-1].services:
+        yield "at the end: " + "; ".join(f"{unit} {state}" for unit, state in result.phases[-1].services.items())
     for path in result.records:
         yield f"record: {path}"
 
