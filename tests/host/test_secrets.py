@@ -51,6 +51,14 @@ TASKS = """\
     name: shop
     password: "@task_argument@"
     update_password: always
+- name: one that is a password only once its parts are joined
+  ansible.builtin.set_fact:
+    shop_token: "{{ parts | join }}"
+  vars:
+    parts: ["@joined_1@", "@joined_2@"]
+- name: and is told
+  ansible.builtin.debug:
+    msg: "it was {{ shop_token }}"
 - name: the program is told on its command line
   ansible.builtin.command: echo --password=@task_option@ {{ shop_password }}
 - name: and in its environment
@@ -73,7 +81,7 @@ TASKS = """\
 NAMES = (
     *("variable", "url", "yaml", "sensitive", "shadow", "sql", "option", "hiera", "new_hiera", "fact", "vars"),
     *("task_url", "task_argument", "task_option", "task_environment", "task_hidden", "task_fact"),
-    *("new_variable", "new_sensitive"),
+    *("new_variable", "new_sensitive", "joined_1", "joined_2"),
 )
 
 
@@ -122,5 +130,6 @@ def test_no_password_is_stored_or_shown(cold_lab: Lab) -> None:
     assert any(name.endswith("phase.json") for name in seen)
     for name, each in ran.items():
         seen |= {f"{name} on standard output": each.out, f"{name} on standard error": each.err}
+    words["joined"] = words.pop("joined_1") + words.pop("joined_2")
     found = {(name, place) for name, word in words.items() for place, text in seen.items() if word in text}
     assert found == set()
