@@ -215,6 +215,7 @@ def advice(message: str) -> str:
 
 def _settle(host: Host) -> None:
     deadline = time.monotonic() + host.spec.boot_timeout
+    pause = 0.05
     while waiting := DRIVERS[host.spec.driver].settled(host, host.spec.wait_for):
         if not host.running():
             log = (host.directory / "supervisor.log").read_text(encoding="utf-8", errors="replace")
@@ -224,7 +225,8 @@ def _settle(host: Host) -> None:
                 f"the host was not ready after {host.spec.boot_timeout:.0f} s: {waiting}",
                 hint="Check `host.wait_for` in the scenario; `host.boot_timeout` gives it more time.",
             )
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(pause * 1.3, 0.4)  # to ask costs CPU that the booting services need
 
 
 def free_megabytes(path: Path) -> int:
