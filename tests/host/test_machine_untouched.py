@@ -200,7 +200,8 @@ def state_of_the_machine() -> dict[str, str]:
 def mounts() -> str:
     """The machine's mounts on directories that belong to the system."""
     lines = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
-    return "\n".join(line for line in lines if not line.split()[1].startswith(("/tmp/", "/work/")))
+    system = ("/boot", "/dev", "/etc", "/lib", "/proc", "/root", "/sys", "/usr", "/var")
+    return "\n".join(line for line in lines if line.split()[1] == "/" or line.split()[1].startswith(system))
 
 
 def paths() -> Iterator[str]:
