@@ -129,18 +129,18 @@ def test_every_kind_of_change_is_listed_exactly(everybodys: Cache, plain: Path, 
 
 
 def test_a_frozen_copy_is_of_one_moment_and_the_host_goes_on(everybodys: Cache, plain: Path, tmp_path: Path) -> None:
-    writer = "i=0; while :; do i=$((i+1)); echo $i > /srv/a; echo $i > /srv/b; done"
+    writer = "i=0; while :; do i=$((i+1)); echo $i > /srv/a; echo $i > /srv/b; echo $i > /srv/n; mv /srv/n /srv/c; done"
     with host(everybodys, plain) as running:
-        said(running, f"setsid sh -c '{writer}' > /dev/null 2>&1 & sleep 0.2")
+        said(running, f"setsid sh -c '{writer}' > /dev/null 2>&1 & sleep 0.5")
         for number in range(5):
             running.copy_upper(tmp_path / str(number))
             texts = [(tmp_path / f"{number}/srv/{name}").read_text(encoding="ascii").strip() for name in "ab"]
             first, second = (int(text or 0) for text in texts)
             # The writer stands between two of its own steps, never further apart.
             assert first == 0 or second == 0 or first - second in {0, 1}
-        before = said(running, "cat /srv/b")
-        time.sleep(0.2)
-        assert said(running, "cat /srv/b") != before
+        before = said(running, "cat /srv/c")
+        time.sleep(0.5)
+        assert said(running, "cat /srv/c") != before
 
 
 def test_one_state_is_forked_into_many_hosts_at_once(everybodys: Cache, plain: Path, tmp_path: Path) -> None:
