@@ -124,3 +124,11 @@ def test_the_command_line_asks_for_everything_a_verdict_needs() -> None:
     assert "--lastrunreport=/out/report.yaml" in line
     env = puppet.environment(apply, {"PATH": "/bin"})
     assert env == {"PATH": "/bin:/opt/puppetlabs/bin", "FACTER_step": "3"}
+
+
+def test_a_type_that_is_named_like_a_secret_does_not_break_the_record() -> None:
+    text = read("break-missing-option.yaml.gz").replace(b"    - - nova_config\n", b"    - - admin_token\n")
+    assert b"- - admin_token" in text
+    seen = puppet.parse_report(text, places=Places(), redactor=Redactor())
+    assert set(seen.metrics) == {"changes", "events", "resources"}
+    assert Redactor().tree(seen.metrics) == seen.metrics  # type: ignore[arg-type]  # numbers are JSON

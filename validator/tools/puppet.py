@@ -22,6 +22,8 @@ from validator.redact import MARK, Redactor, is_secret_name, values_in
 from validator.tools.places import Places
 
 FORMATS = range(10, 13)
+# Not `time`: its keys are names of types, and redaction would take the seconds of a type called `..._token`.
+METRICS = {"changes", "events", "resources"}
 LAST_KEY = "cached_catalog_status"
 LOUD = {"warning", "err", "alert", "emerg", "crit"}
 # Puppet's own packages install outside the usual path.
@@ -194,7 +196,7 @@ def _metrics(raw: object) -> dict[str, dict[str, float]]:
     return {
         str(name): {str(value[0]): float(value[2]) for value in metric.get("values", ())}
         for name, metric in raw.items()
-        if isinstance(metric, dict)
+        if name in METRICS and isinstance(metric, dict)
     }
 
 
