@@ -30,6 +30,7 @@ from validator.inputs import INSIDE
 from validator.plan import Plan, make
 from validator.scenario import load
 from validator.tools import ansible, puppet
+from validator.witness import probes
 
 COMMAND = Path(sys.executable).parent / "validate"
 SAMPLING = 0.02  # seconds between looks at the hosts' cgroups
@@ -140,7 +141,7 @@ def run_bare(plan: Plan, host: machine.Host) -> None:
         sys.exit(f"ansible-playbook failed: {done.text[-2000:]}")
     for _ in range(2):
         for probe in plan.loaded.scenario.probes:
-            host.run("/bin/sh", "-c", probe.command, label="probe", accept=None)
+            host.run(*probes.command(probe), label="probe", accept=None)
         apply = puppet.Apply(
             manifest=plan.new.manifest, modulepath=plan.new.modulepath, hiera=plan.new.hiera, output="/run", facts={}
         )

@@ -15,9 +15,10 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from validator.errors import Problem, ScenarioError, UsageError
 
-SCHEMA = "convergence-validator/record/1"
+SCHEMA = "convergence-validator/record/2"
 
-PhaseName = Literal["old", "upgrade", "fault", "converge", "again"]
+PhaseName = Literal["old", "upgrade", "upgrade-again", "fault", "converge", "again", "fresh"]
+Kind = Literal["upgrade", "idempotence", "upgrade-idempotence"]
 TaskStatus = Literal["ok", "failed", "ignored", "skipped", "unreachable"]
 EventStatus = Literal["success", "failure", "noop", "audit"]
 
@@ -153,21 +154,11 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AnsibleRun:
-    """One `ansible-playbook`. `finished`: the play recap was reached with our host in it."""
-
-    step: int | None
-    exit_code: int
-    seconds: float
-    finished: bool
-    tasks: tuple[Task, ...]
-    trouble: str = ""
-    output: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
 class UnitState:
-    """What systemd said of a watched unit at the end of a phase."""
+    """What systemd said of a unit at one moment. `aliases` are its other names; times are Unix times, 0 for never.
+
+    `restarts` counts what systemd restarted by itself (NRestarts); `started_at` is the start of the main process.
+    """
 
     unit: str
     load: str
@@ -176,6 +167,57 @@ class UnitState:
     pid: int
     invocation: str
     started_at: float
+    sub: str = ""
+    kind: str = ""
+    result: str = ""
+    restarts: int = 0
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is up, or on its way."""
+        return self.active in {"active", "reloading", "activating"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskName:
+    """A task as written."""
+
+    name: str
+    place: Place | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSpan:
+    """What the witnesses saw between the start of a task (all items of its loop) and the start of the next.
+
+    `units` are the units whose state differs at the end, as they are then; `paths` what was written on disk.
+    """
+
+    name: str
+    place: Place | None
+    start: float
+    end: float
+    units: tuple[UnitState, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnsibleRun:
+    """One `ansible-playbook`. `finished`: the play recap was reached with our host in it.
+
+    `left_out` are tasks that tags kept from running, `spans` what witnesses saw between the borders of tasks.
+    """
+
+    step: int | None
+    exit_code: int
+    seconds: float
+    finished: bool
+    tasks: tuple[Task, ...]
+    left_out: tuple[TaskName, ...] = ()
+    spans: tuple[TaskSpan, ...] = ()
+    trouble: str = ""
+    output: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,28 +233,80 @@ class UnitEvent:
 
 @dataclass(frozen=True, kw_only=True)
 class ServicesSeen:
-    """What the service witness saw of one phase. `trouble` says why it could not see all of it."""
+    """What the service witness saw of one phase: every unit before and after it, and what happened between.
+
+    `trouble` says why it could not see all of it.
+    """
 
     events: tuple[UnitEvent, ...]
     states: tuple[UnitState, ...]
+    before: tuple[UnitState, ...] = ()
     trouble: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
+class Side:
+    """A path at one moment. `digest` is the SHA-256 of a file's content; `modified` when it was last written."""
+
+    kind: Literal["file", "directory", "link", "device", "other"]
+    mode: str
+    owner: int
+    group: int
+    size: int
+    modified: float
+    link: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """How a file's content differs, redacted: a unified diff of the text and, where the text has a structure, an
+    RFC 6902 patch over the parsed tree. In an ini tree the path is `/section/option` and a value that is given
+    several times is a list. An empty patch says that the texts mean the same."""
+
+    form: Literal["text", "ini", "yaml", "json", "binary"]
+    diff: str = ""
+    patch: tuple[dict[str, JsonValue], ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PathChange:
-    """A path that a phase changed on disk. `aspects` are the properties that differ besides content."""
+    """A path that a phase changed on disk. `aspects` are the properties that differ besides content.
+
+    `changed_at` is when the path (content or metadata) was last changed, 0 when that is unknown.
+    """
 
     path: str
     kind: str
     aspects: tuple[str, ...] = ()
+    before: Side | None = None
+    after: Side | None = None
+    content: Content | None = None
+    changed_at: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackageChange:
+    """A package whose installed version changed; an empty version says that it is not installed."""
+
+    name: str
+    before: str
+    after: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class DiskSeen:
-    """What the disk witness saw of one phase; `noise` counts the written paths that were left out unread, by rule."""
+    """What the disk witness saw of one phase.
+
+    `looked_at` counts the paths that were compared; `noise` those that were left out, by rule, and `left_out`
+    names the first of them.
+    """
 
     changes: tuple[PathChange, ...]
     noise: dict[str, int]
+    left_out: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    looked_at: int = 0
+    packages: tuple[PackageChange, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,7 +321,11 @@ class ProbeSeen:
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """Everything observed of one phase. `cpu_seconds` counts the host; `overhead` is what the validator added."""
+    """Everything observed of one phase.
+
+    `cpu_seconds` counts the host; `overhead_seconds` is the time that the validator added, `witness_cpu_seconds`
+    the CPU time that its witnesses took, in the host and beside it.
+    """
 
     name: PhaseName
     tool: Literal["puppet", "ansible"]
@@ -235,6 +333,7 @@ class Phase:
     seconds: float
     cpu_seconds: float
     overhead_seconds: float
+    witness_cpu_seconds: float = 0.0
     cached: bool = False
     puppet: tuple[PuppetRun, ...] = ()
     ansible: tuple[AnsibleRun, ...] = ()
@@ -253,6 +352,69 @@ class Trouble:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Waiver:
+    """A finding that the author accepts. `rule`, `subject` and `path` are patterns (`*` matches anything).
+
+    `expires` is a date, `YYYY-MM-DD`: the last day on which the waiver holds.
+    """
+
+    rule: str
+    subject: str
+    path: str
+    reason: str
+    owner: str
+    expires: str
+    place: Place | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestartBudget:
+    """How often a unit may be restarted during the upgrade: `default`, and exceptions by unit."""
+
+    default: int = 1
+    units: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """A probe that proves that resources were refreshed: patterns of references, `*` matches anything."""
+
+    probe: str
+    resources: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfTest:
+    """How many faults that were seeded into this very scenario were caught. `when` is a Unix time."""
+
+    when: float
+    caught: int
+    missed: int
+    equivalent: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """The end of the upgrade compared with a host that Puppet alone deployed with the new release.
+
+    `disk.changes` lead from the fresh host to the upgraded one.
+    """
+
+    disk: DiskSeen
+    fresh_units: tuple[UnitState, ...]
+    upgraded_units: tuple[UnitState, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """On a fork of the upgraded host `paths` were put back as they were before the upgrade, and Puppet applied."""
+
+    paths: tuple[str, ...]
+    puppet: PuppetRun | None
+    trouble: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Subject:
     """What was validated: the scenario's name, file and digest, the image, and what was expected to be seen."""
 
@@ -262,8 +424,15 @@ class Subject:
     digest: str
     image: str
     phases: tuple[PhaseName, ...]
+    kind: Kind = "upgrade"
     probes: tuple[str, ...] = ()
     services: bool = True
+    watched: tuple[str, ...] = ()
+    agreement: bool = False
+    restarts: RestartBudget = RestartBudget()
+    proofs: tuple[Proof, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    selftest: SelfTest | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,6 +446,8 @@ class Run:
     subject: Subject
     phases: tuple[Phase, ...]
     troubles: tuple[Trouble, ...] = ()
+    agreement: Agreement | None = None
+    replays: tuple[Replay, ...] = ()
     schema: str = field(default=SCHEMA)
 
     def phase(self, name: PhaseName) -> Phase | None:

@@ -15,15 +15,22 @@ from validator.errors import Problem, ScenarioError, UsageError
 from validator.scenario import text
 from validator.scenario.model import (
     SCENARIO_FILE,
+    Checks,
     HostPart,
+    Http,
     Image,
+    NewRelease,
     Noise,
     Part,
+    PathProbe,
     Probe,
     Release,
+    Restarts,
     Scenario,
+    Sql,
     Upgrade,
     Variant,
+    Waiver,
     directory_of,
 )
 from validator.scenario.paths import written
@@ -33,10 +40,16 @@ PARTS: Mapping[str, type[Part]] = {
     "image": Image,
     "host": HostPart,
     "old": Release,
-    "new": Release,
+    "new": NewRelease,
     "upgrade": Upgrade,
     "probes": Probe,
+    "sql": Sql,
+    "http": Http,
+    "file": PathProbe,
     "noise": Noise,
+    "waivers": Waiver,
+    "restarts": Restarts,
+    "checks": Checks,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -64,6 +65,9 @@ class HostPart(Part):
         (), description="Units that must be active before a tool runs on a host started from the old release."
     )
     boot_timeout: Seconds = Field(120.0, description="Seconds the host may take to get there.")
+    settle: Annotated[float, Field(ge=0, le=3600)] = Field(
+        5.0, description="Seconds a service must have survived since its last start when its state is read at the end."
+    )
 
 
 class Release(Part):
@@ -106,16 +110,52 @@ class Upgrade(Part):
     timeout: Seconds = Field(1800.0, description="Seconds one run of the tasks may take.")
 
 
+class Sql(Part):
+    """A query, and what its answer must contain."""
+
+    engine: Literal["mysql", "postgresql", "sqlite"] = Field("mysql", description="The client that asks, as root.")
+    database: str = Field("", description="The database; for sqlite the file.")
+    query: str = Field(description="One statement. Columns come separated by tabs, rows by line ends.")
+
+
+class Http(Part):
+    """A request, made in the host."""
+
+    url: str = Field(description="http:// or https:// (certificates are not checked).")
+    status: int = Field(200, description="The status the answer must have; redirections are not followed.")
+    headers: dict[str, str] = Field({}, description="Headers of the request.")
+
+
+class PathProbe(Part):
+    """What a path of the host must be like; only what is named is compared."""
+
+    path: str = Field(description="An absolute path.")
+    exists: bool = Field(default=True, description="Whether there must be something.")
+    mode: Annotated[str, StringConstraints(pattern=r"^[0-7]{3,4}$")] | None = Field(None, description="E.g. 0640.")
+    owner: str | None = Field(None, description="The owner's name.")
+    group: str | None = Field(None, description="The group's name.")
+
+
 class Probe(Part):
-    """An assertion about the world that neither tool makes; evaluated in the host."""
+    """An assertion about the world that neither tool makes; evaluated in the host. One of command, sql, http, file."""
 
     name: str = Field(description="What holds when the probe passes.")
-    command: str = Field(description="A shell command, run as root in the host.")
-    exit: int = Field(0, description="The exit status it must have.")
-    stdout: str | None = Field(None, description="A regular expression its output must contain.")
+    command: str | None = Field(None, description="A shell command, run as root in the host.")
+    sql: Sql | None = None
+    http: Http | None = None
+    file: PathProbe | None = None
+    exit: int = Field(0, description="The exit status a command must have.")
+    stdout: str | None = Field(
+        None, description="A regular expression the output (rows of the query, body of the answer, file) must contain."
+    )
     timeout: Seconds = Field(60.0, description="Seconds it may take.")
-    after: Listed[Literal["upgrade", "converge"]] = Field(
-        ("upgrade", "converge"), description="The phases it is evaluated after."
+    after: Listed[Literal["upgrade", "converge", "fresh"]] = Field(
+        ("upgrade", "converge", "fresh"),
+        description="The phases it is evaluated after; `fresh`: the host that Puppet alone deployed, for comparison.",
+    )
+    proves: Listed[str] = Field(
+        (),
+        description="Resources that were refreshed if it passes after the upgrade: Exec[nova-db-sync]; `*` matches.",
     )
 
 
@@ -126,10 +166,59 @@ class Noise(Part):
     reason: str = Field(description="Why a change there means nothing.")
 
 
+class Waiver(Part):
+    """A finding that is accepted for a while."""
+
+    rule: str = Field(description="The finding's rule, e.g. agreement.path; `*` matches anything.")
+    resource: str = Field("*", description="A pattern of the finding's subject: a resource, a unit, a task, a probe.")
+    path: str = Field("*", description="A pattern of the path the finding is about: `*` within a name, `**` across.")
+    reason: str = Field(description="Why it is accepted.", min_length=1)
+    owner: str = Field(description="Who answers for it.", min_length=1)
+    expires: date = Field(description="The last day on which it holds, YYYY-MM-DD.")
+
+
+class Restarts(Part):
+    """How often the upgrade may restart a unit. Puppet may not at all."""
+
+    default: Annotated[int, Field(ge=0)] = Field(1, description="Restarts of one unit that the upgrade may cause.")
+    units: dict[Unit, Annotated[int, Field(ge=0)]] = Field({}, description="Other numbers for some units.")
+
+
+class Checks(Part):
+    """Checks that cost more than reading the record."""
+
+    agreement: bool | None = Field(
+        None,
+        description="Compare the end state with a host that Puppet alone deploys; on when `new.packages` is given.",
+    )
+    confirm: Literal["none", "replay"] = Field(
+        "none",
+        description="`replay`: when a refresh seems lost, put its source back on a fork of the host, apply Puppet and "
+        "see what it triggers.",
+    )
+
+
 def _one_source(upgrade: Upgrade) -> Upgrade:
     if (upgrade.playbook is None) == (upgrade.tasks is None):
         raise ValueError("name either `playbook` or `tasks`")
     return upgrade
+
+
+def _one_assertion(probe: Probe) -> Probe:
+    given = [name for name in ("command", "sql", "http", "file") if getattr(probe, name) is not None]
+    if len(given) != 1:
+        raise ValueError(f"name one of `command`, `sql`, `http` or `file` ({len(given)} are there)")
+    return probe
+
+
+class NewRelease(Release):
+    """The release the host is brought to."""
+
+    packages: Listed[PackageName] = Field(
+        (),
+        description="The packages of a host that is deployed with this release from nothing; turns `checks.agreement` "
+        "on. The upgraded host has those of `image.packages`.",
+    )
 
 
 class Scenario(Part):
@@ -143,9 +232,18 @@ class Scenario(Part):
     )
     old: Release
     upgrade: Annotated[Upgrade, AfterValidator(_one_source)]
-    new: Release
-    probes: Listed[Probe] = ()
+    new: NewRelease
+    probes: Listed[Annotated[Probe, AfterValidator(_one_assertion)]] = ()
     noise: Listed[Noise] = ()
+    waivers: Listed[Waiver] = ()
+    restarts: Restarts = Field(default_factory=Restarts)
+    checks: Checks = Field(default_factory=Checks)
+
+    @property
+    def agreement(self) -> bool:
+        """Whether the end state is compared with a fresh host."""
+        asked = self.checks.agreement
+        return bool(self.new.packages) if asked is None else asked
 
 
 class Variant(Part):
