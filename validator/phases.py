@@ -4,88 +4,70 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from validator import process
+from validator.bench import Bench, Observed, watched
 from validator.host import beside
-from validator.host.layer import Stack
-from validator.host.machine import ENDED, HOST_ENV, Host
+from validator.host.machine import ENDED, HOST_ENV
 from validator.inputs import INSIDE, StagedRelease, StagedTasks
-from validator.record import AnsibleRun, Catalog, Phase, PhaseName, ProbeSeen, PuppetRun, Report, ServicesSeen
-from validator.redact import Redactor
-from validator.scenario.model import Probe, Release, Scenario, Upgrade
+from validator.record import (
+    AnsibleRun,
+    Catalog,
+    Phase,
+    PhaseName,
+    ProbeSeen,
+    PuppetRun,
+    Report,
+)
+from validator.scenario.model import Probe, Release, Upgrade
+from validator.spans import Spans
 from validator.tools import ansible, puppet
 from validator.tools.places import Places
-from validator.witness import disk, probes, services
+from validator.witness import disk, probes
 
 KEPT_LINES = 40  # last lines of a tool's output that are kept for a person
 OUTPUT = "/run/validate-output"
 NOT_FOUND = 127
+GO_ON = b"."  # what the callback waits for at a border
 
 
-@dataclass(frozen=True, kw_only=True)
-class Observed:
-    """What the witnesses saw while a phase ran."""
+def puppet_phase(
+    bench: Bench, name: PhaseName, release: Release, staged: StagedRelease, *, rounds: int = 1, settle: float = 0.0
+) -> Phase:
+    """Apply a release, all its steps, `rounds` times; stops at the first run that leaves no evidence.
 
-    services: ServicesSeen | None = None
-    started: float = 0.0
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-
-
-@dataclass(kw_only=True)
-class Bench:
-    """A host with what phases on it need: the scenario, the redactor, a listener, the last known disk state."""
-
-    host: Host
-    scenario: Scenario
-    redactor: Redactor
-    doing: Callable[[str], None]
-    stack: Stack
-    _snapshots: int = field(default=0)
-
-    def say(self, text: str) -> None:
-        """Tell the listener, without secrets."""
-        self.doing(self.redactor.text(text))
-
-    def snapshot(self) -> Stack:
-        """Freeze the host for a moment and keep what it has written so far."""
-        self._snapshots += 1
-        target = self.host.directory / f"snapshot-{self._snapshots}"
-        self.host.copy_upper(target)
-        return Stack((target, *self.host.spec.layers))
-
-
-def puppet_phase(bench: Bench, name: PhaseName, release: Release, staged: StagedRelease, *, rounds: int = 1) -> Phase:
-    """Apply a release, all its steps, `rounds` times; stops at the first run that leaves no evidence."""
+    Services are looked at when each has had `settle` seconds since its last start.
+    """
     runs: list[PuppetRun] = []
-    with _watched(bench) as watching:
+    with watched(bench, settle) as seen:
         for number in range(1, rounds + 1):
             for step in release.steps or (None,):
                 bench.say(f"puppet apply{'' if step is None else f' step {step}'}{'' if number == 1 else ' once more'}")
-                runs.append(_apply(bench, release, staged, step=step, number=number))
+                runs.append(apply(bench, release, staged, step=step, number=number))
                 if runs[-1].trouble:
                     break
             if runs[-1].trouble:
                 break
-    phase = _phase(bench, name, "puppet", watching.seen, sum(run.seconds for run in runs))
+    phase = _phase(bench, name, "puppet", seen, sum(run.seconds for run in runs))
     return replace(phase, puppet=tuple(runs))
 
 
-def ansible_phase(bench: Bench, name: PhaseName, upgrade: Upgrade, staged: StagedTasks) -> Phase:
+def ansible_phase(
+    bench: Bench, name: PhaseName, upgrade: Upgrade, staged: StagedTasks, *, settle: float = 0.0
+) -> Phase:
     """Run a list of tasks, once for each step; stops at the first run that does not get to its end."""
     runs: list[AnsibleRun] = []
-    with _watched(bench) as watching:
-        for step in (upgrade.steps if name == "upgrade" else ()) or (None,):
-            tags = (upgrade.tags, upgrade.skip_tags) if name == "upgrade" else ((), ())
+    with watched(bench, settle) as seen:
+        for step in (() if name == "fault" else upgrade.steps) or (None,):
+            tags = ((), ()) if name == "fault" else (upgrade.tags, upgrade.skip_tags)
             runs.append(_play(bench, staged, step=step, timeout=upgrade.timeout, tags=tags))
             if runs[-1].trouble:
                 break
-    phase = _phase(bench, name, "ansible", watching.seen, sum(run.seconds for run in runs))
+    phase = _phase(bench, name, "ansible", seen, sum(run.seconds for run in runs))
     return replace(phase, ansible=tuple(runs))
 
 
@@ -98,35 +80,14 @@ def with_probes(bench: Bench, phase: Phase, wanted: Iterable[Probe]) -> Phase:
     return replace(phase, probes=tuple(seen))
 
 
-@dataclass(kw_only=True)
-class _Watching:
-    seen: Observed = field(default_factory=Observed)
-
-
-@contextmanager
-def _watched(bench: Bench) -> Iterator[_Watching]:
-    watching = _Watching()
-    started, clock, cpu = time.time(), time.monotonic(), bench.host.cpu_seconds()
-    watch = services.begin(bench.host) if bench.scenario.host.driver == "systemd" else None
-    yield watching
-    watching.seen = Observed(
-        services=services.end(watch, bench.scenario.services) if watch else None,
-        started=started,
-        seconds=time.monotonic() - clock,
-        cpu_seconds=bench.host.cpu_seconds() - cpu,
-    )
-
-
 def _phase(
     bench: Bench, name: PhaseName, tool: Literal["puppet", "ansible"], seen: Observed, tool_seconds: float
 ) -> Phase:
     """The record so far; takes a snapshot to see what the phase changed on disk."""
     clock = time.monotonic()
-    after = bench.snapshot()
-    noise = tuple(
-        disk.NoiseRule(name="scenario", patterns=(rule.path,), reason=rule.reason) for rule in bench.scenario.noise
-    )
-    changed = disk.observe(bench.stack, after, noise)
+    with bench.witnessing():
+        after = bench.snapshot()
+        changed = disk.observe(bench.stack, after, bench.redactor, noise=bench.noise, times=bench.times)
     bench.stack = after
     seconds = seen.seconds + time.monotonic() - clock
     return Phase(
@@ -136,18 +97,20 @@ def _phase(
         seconds=seconds,
         cpu_seconds=seen.cpu_seconds,
         overhead_seconds=seconds - tool_seconds,
+        witness_cpu_seconds=bench.witness_cpu_seconds,
         services=seen.services,
         disk=changed,
     )
 
 
-def _apply(bench: Bench, release: Release, staged: StagedRelease, *, step: int | None, number: int) -> PuppetRun:
+def apply(bench: Bench, release: Release, staged: StagedRelease, *, step: int | None, number: int) -> PuppetRun:
+    """One `puppet apply`, unwatched."""
     output = f"{OUTPUT}/{staged.place}-{number}-{step}-{time.monotonic_ns()}"
     bench.host.run("mkdir", "-p", "-m", "0700", output, label="making room for a report")
     facts = {**release.facts, **({} if step is None else {"step": str(step)})}
     settings = ("grep", "-qs", puppet.WHOLE_REPORT, *puppet.SETTINGS_FILES)
     knows = bench.host.run(*settings, label="asking what Puppet knows", accept=None)
-    apply = puppet.Apply(
+    asked = puppet.Apply(
         manifest=staged.manifest,
         modulepath=staged.modulepath,
         hiera=staged.hiera,
@@ -157,15 +120,15 @@ def _apply(bench: Bench, release: Release, staged: StagedRelease, *, step: int |
     )
     done = process.run(
         bench.host.command(
-            *puppet.command(apply),
+            *puppet.command(asked),
             label="puppet apply",
-            env=puppet.environment(apply, HOST_ENV),
+            env=puppet.environment(asked, HOST_ENV),
             timeout=release.timeout,
             accept=None,
         )
     )
     places = Places(pairs=staged.names)
-    report, catalog, trouble = _evidence(bench, apply, places)
+    report, catalog, trouble = _evidence(bench, asked, places)
     if done.timed_out:
         trouble = f"puppet apply did not end within {release.timeout:.0f} s (`timeout` of the release gives it more)"
     elif report is None and done.code == NOT_FOUND:
@@ -222,12 +185,21 @@ def _play(
         tags=tags[0],
         skip_tags=tags[1],
     )
+    places = Places(pairs=staged.names)
     lines: list[str] = []
+    with bench.witnessing():
+        spans = Spans(bench)
 
-    def on_event(line: str) -> None:
+    def on_event(line: str) -> bytes:
         lines.append(line)
-        if name := ansible.started(line):
-            bench.say(name)
+        border = ansible.border(line, places=places)
+        if border is None:
+            return b""
+        with bench.witnessing():
+            spans.border(border)
+        if border.task is not None:
+            bench.say(border.task.name)
+        return GO_ON
 
     done = process.run(
         beside.command(
@@ -242,16 +214,17 @@ def _play(
         ),
         on_channel=on_event,
     )
-    places = Places(pairs=staged.names)
-    seen = ansible.parse(lines, host=run.host, places=places, redactor=bench.redactor)
-    trouble = _ansible_trouble(done, seen, timeout) if bench.host.running() else ENDED
+    events = ansible.parse(lines, host=run.host, places=places, redactor=bench.redactor)
+    trouble = _ansible_trouble(done, events, timeout) if bench.host.running() else ENDED
     output = (done.text + done.errors).splitlines()[-KEPT_LINES:]
     return AnsibleRun(
         step=step,
         exit_code=done.code,
         seconds=done.seconds,
-        finished=seen.finished,
-        tasks=seen.tasks,
+        finished=events.finished,
+        tasks=events.tasks,
+        left_out=events.left_out,
+        spans=tuple(replace(span, name=bench.redactor.text(span.name)) for span in spans.closed()),
         trouble=bench.redactor.text(places.text(trouble)),
         output=tuple(bench.redactor.text(places.text(line)) for line in output) if trouble else (),
     )

@@ -5,18 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 from validator.host.cache import Cache
 from validator.host.image import ImageSpec
 from validator.inputs import StagedRelease, StagedTasks, stage_fault, stage_release, stage_upgrade
-from validator.record import PhaseName
+from validator.record import Kind, PhaseName, Proof
 from validator.scenario.load import Loaded
+from validator.scenario.model import Scenario
 from validator.scenario.paths import written
 
-RECIPE = 2  # raised when the way a phase is run changes, so that states made before are not used
+RECIPE = 3  # raised when the way a phase is run changes, so that states made before are not used
+
+
+ReleaseName = Literal["old", "new"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,26 +37,43 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A scenario with its inputs staged and every state's id known."""
+    """A scenario with its inputs staged and every state's id known. `release` is what a double run deploys."""
 
     loaded: Loaded
+    kind: Kind
+    release: ReleaseName
     image: ImageSpec
+    fresh_image: ImageSpec
     old: StagedRelease
     upgrade: StagedTasks
     fault: StagedTasks | None
     new: StagedRelease
     old_state: str
     upgraded_state: str
+    fresh_state: str
     digest: str
+
+    @property
+    def agreement(self) -> bool:
+        """Whether the end is compared with a fresh host."""
+        return self.kind == "upgrade" and self.loaded.scenario.agreement
 
     @property
     def phases(self) -> tuple[PhaseName, ...]:
         """The phases whose evidence a verdict needs."""
-        return (
-            ("old", "upgrade", "fault", "converge", "again")
-            if self.fault is not None
-            else ("old", "upgrade", "converge", "again")
-        )
+        if self.kind == "idempotence":
+            return ("fresh", "again")
+        if self.kind == "upgrade-idempotence":
+            return ("old", "upgrade", "upgrade-again")
+        fresh: tuple[PhaseName, ...] = ("fresh",) if self.agreement else ()
+        fault: tuple[PhaseName, ...] = ("fault",) if self.fault is not None else ()
+        return ("old", *fresh, "upgrade", *fault, "converge", "again")
+
+    @property
+    def proofs(self) -> tuple[Proof, ...]:
+        """Which probes prove that which resources were refreshed."""
+        probes = self.loaded.scenario.probes
+        return tuple(Proof(probe=probe.name, resources=probe.proves) for probe in probes if probe.proves)
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -60,48 +83,48 @@ class Plan:
 
     def steps(self, cache: Cache) -> tuple[Step, ...]:
         """The steps, each with what the cache knows of it now."""
-        upgrade = self.loaded.scenario.upgrade
-        source = upgrade.playbook or upgrade.tasks
-        image_ready = (cache.image(self.image.name) / "about.json").exists()
-        fault_step = (
-            ()
-            if self.fault is None
-            else (
-                Step(
-                    name="fault",
-                    what=f"ansible: {written(self.loaded.fault) if self.loaded.fault else ''}",
-                    state="",
-                    cached=False,
-                ),
-            )
+        wanted = ("image", *self.phases)
+        return tuple(step for step in self._steps(cache) if step.name in wanted)
+
+    def _steps(self, cache: Cache) -> Iterator[Step]:
+        scenario = self.loaded.scenario
+        image = self.fresh_image if self.kind == "idempotence" and self.release == "new" else self.image
+        yield Step(
+            name="image",
+            what=f"{image.suite}, {len(image.wanted)} packages asked for",
+            state=image.name,
+            cached=(cache.image(image.name) / "about.json").exists(),
         )
-        upgraded = self.fault is not None and cache.has_state(self.upgraded_state)
-        return (
-            Step(
-                name="image",
-                what=f"{self.image.suite}, {len(self.image.wanted)} packages asked for",
-                state=self.image.name,
-                cached=image_ready,
-            ),
-            Step(
-                name="old",
-                what=f"puppet: {self.loaded.scenario.old.manifest.name}, twice",
-                state=self.old_state,
-                cached=cache.has_state(self.old_state),
-            ),
-            Step(
-                name="upgrade",
-                what=f"ansible: {source.name if source else ''}",
-                state=self.upgraded_state if self.fault else "",
-                cached=upgraded,
-            ),
-            *fault_step,
-            Step(name="converge", what=f"puppet: {self.loaded.scenario.new.manifest.name}", state="", cached=False),
-            Step(name="again", what=f"puppet: {self.loaded.scenario.new.manifest.name}", state="", cached=False),
+        yield Step(
+            name="old",
+            what=f"puppet: {scenario.old.manifest.name}, twice",
+            state=self.old_state,
+            cached=cache.has_state(self.old_state),
         )
+        deployed = scenario.old if self.release == "old" else scenario.new
+        yield Step(
+            name="fresh",
+            what=f"puppet: {deployed.manifest.name} on a fresh host" + (", twice" if self.agreement else ""),
+            state=self.fresh_state if self.agreement else "",
+            cached=self.agreement and cache.has_state(self.fresh_state),
+        )
+        source = scenario.upgrade.playbook or scenario.upgrade.tasks
+        tasks = f"ansible: {source.name if source else ''}"
+        yield Step(
+            name="upgrade",
+            what=tasks,
+            state=self.upgraded_state if self.fault else "",
+            cached=self.fault is not None and cache.has_state(self.upgraded_state),
+        )
+        yield Step(name="upgrade-again", what=f"{tasks}, once more", state="", cached=False)
+        fault = written(self.loaded.fault) if self.loaded.fault else ""
+        yield Step(name="fault", what=f"ansible: {fault}", state="", cached=False)
+        yield Step(name="converge", what=f"puppet: {scenario.new.manifest.name}", state="", cached=False)
+        again = deployed if self.kind == "idempotence" else scenario.new
+        yield Step(name="again", what=f"puppet: {again.manifest.name}", state="", cached=False)
 
 
-def make(loaded: Loaded, staging: Path) -> Plan:
+def make(loaded: Loaded, staging: Path, *, kind: Kind = "upgrade", release: ReleaseName = "new") -> Plan:
     """Stage a scenario's inputs below `staging` (a directory of this run) and name its states."""
     scenario = loaded.scenario
     image = ImageSpec(
@@ -112,6 +135,7 @@ def make(loaded: Loaded, staging: Path) -> Plan:
         mirrors=scenario.image.mirrors,
         prepare=scenario.image.prepare.read_text(encoding="utf-8") if scenario.image.prepare else "",
     )
+    fresh_image = replace(image, packages=scenario.new.packages or image.packages)
     old = stage_release(scenario.old, staging / "old", "old")
     new = stage_release(scenario.new, staging / "new", "new")
     upgrade = stage_upgrade(scenario.upgrade, staging / "upgrade", "upgrade")
@@ -119,19 +143,31 @@ def make(loaded: Loaded, staging: Path) -> Plan:
     host = [scenario.host.driver, scenario.host.addresses]
     old_state = _name("old", image.name, host, old.digest, _release(scenario.old))
     how = [scenario.upgrade.tags, scenario.upgrade.skip_tags, scenario.upgrade.steps, list(scenario.host.wait_for)]
-    upgraded_state = _name("upgraded", old_state, upgrade.digest, how, version("ansible-core"))
+    asked = _asked(scenario, "upgrade")
+    upgraded_state = _name("upgraded", old_state, upgrade.digest, how, asked, version("ansible-core"))
+    fresh_state = _name("fresh", fresh_image.name, host, new.digest, _release(scenario.new), _asked(scenario, "fresh"))
     everything = _name("run", upgraded_state, new.digest, _release(scenario.new), fault.digest if fault else "")
     return Plan(
         loaded=loaded,
+        kind=kind,
+        release=release,
         image=image,
+        fresh_image=fresh_image,
         old=old,
         upgrade=upgrade,
         fault=fault,
         new=new,
         old_state=old_state,
         upgraded_state=upgraded_state,
+        fresh_state=fresh_state,
         digest=everything.partition("-")[2],
     )
+
+
+def _asked(scenario: Scenario, after: str) -> list[object]:
+    """What is asked of a host at the end of a phase, and answered in the record that is kept with its state."""
+    probes = [probe.model_dump() for probe in scenario.probes if after in probe.after]
+    return [probes, list(scenario.services), [rule.path for rule in scenario.noise], scenario.host.settle]
 
 
 def _release(release: object) -> str:

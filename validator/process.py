@@ -6,12 +6,14 @@ unless given. A child never outlives the call that started it.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import resource
 import selectors
 import shlex
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +30,7 @@ KEPT_OUTPUT = 8 * 1024 * 1024  # bytes of one stream that are kept in memory
 TIMED_OUT = 124  # the exit status timeout(1) uses, kept for people who know it
 
 Lines = Callable[[str], None]
+Answers = Callable[[str], bytes]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +38,9 @@ class Command:
     """A command line with everything it depends on. `timeout` is in seconds; `label` is for messages.
 
     `channel` names an environment variable that will hold the number of a descriptor on which the child
-    may write lines of its own, apart from its output. With `lifeline`, the last argument is followed by
-    the number of a descriptor that reaches end-of-file when this process dies, however it dies.
+    may write lines of its own, apart from its output, and read what they are answered. With `lifeline`, the
+    last argument is followed by the number of a descriptor that reaches end-of-file when this process dies,
+    however it dies.
     """
 
     argv: tuple[str, ...]
@@ -77,8 +81,10 @@ class Completed:
         return self.stderr.decode("utf-8", "replace")
 
 
-def run(command: Command, *, on_output: Lines | None = None, on_channel: Lines | None = None) -> Completed:
+def run(command: Command, *, on_output: Lines | None = None, on_channel: Answers | None = None) -> Completed:
     """Run to the end. `on_output` sees each line of output as it comes, `on_channel` each line of the channel.
+
+    What `on_channel` returns is sent to the child; the child's output waits meanwhile.
 
     Raises `ToolError` when the program is missing or ends with a status that `accept` does not hold; with
     `accept=None` every status, a timeout included, is the caller's to judge.
@@ -87,8 +93,8 @@ def run(command: Command, *, on_output: Lines | None = None, on_channel: Lines |
     with _pipes(command) as pipes:
         child = _start(command, pipes)
         try:
-            listeners = {"stdout": on_output, "stderr": on_output, "channel": on_channel}
-            timed_out = not _Pump(command, child, pipes, listeners).run()
+            pump = _Pump(command, child, pipes, {"stdout": on_output, "stderr": on_output}, on_channel)
+            timed_out = not pump.run()
         finally:
             _end(child)
     done = Completed(
@@ -110,11 +116,15 @@ class _Pipes:
 
     def __init__(self) -> None:
         self.open: set[int] = set()
-        self.channel_read = self.channel_write = self.lifeline_read = -1
+        self.channel = self.channel_of_child = self.lifeline_read = -1
         self.kept = {"stdout": bytearray(), "stderr": bytearray(), "channel": bytearray()}
 
-    def pair(self) -> tuple[int, int]:
-        ends = os.pipe()
+    def pair(self, *, both_ways: bool = False) -> tuple[int, int]:
+        if both_ways:
+            ours, theirs = socket.socketpair()
+            ends = (ours.detach(), theirs.detach())
+        else:
+            ends = os.pipe()
         self.open.update(ends)
         return ends
 
@@ -129,7 +139,7 @@ def _pipes(command: Command) -> Iterator[_Pipes]:
     pipes = _Pipes()
     try:
         if command.channel:
-            pipes.channel_read, pipes.channel_write = pipes.pair()
+            pipes.channel, pipes.channel_of_child = pipes.pair(both_ways=True)
         if command.lifeline:
             pipes.lifeline_read, _ = pipes.pair()
         yield pipes
@@ -142,10 +152,10 @@ def _start(command: Command, pipes: _Pipes) -> subprocess.Popen[bytes]:
     env = dict(command.env)
     argv = list(command.argv)
     if command.channel:
-        env[command.channel] = str(pipes.channel_write)
+        env[command.channel] = str(pipes.channel_of_child)
     if command.lifeline:
         argv.append(str(pipes.lifeline_read))
-    passed = tuple(end for end in (pipes.channel_write, pipes.lifeline_read) if end >= 0)
+    passed = tuple(end for end in (pipes.channel_of_child, pipes.lifeline_read) if end >= 0)
     try:
         child = subprocess.Popen(
             argv,
@@ -170,10 +180,16 @@ class _Pump:
     """Moves bytes between this process and a child until the child has ended and its streams are drained."""
 
     def __init__(
-        self, command: Command, child: subprocess.Popen[bytes], pipes: _Pipes, listeners: Mapping[str, Lines | None]
+        self,
+        command: Command,
+        child: subprocess.Popen[bytes],
+        pipes: _Pipes,
+        listeners: Mapping[str, Lines | None],
+        on_channel: Answers | None,
     ) -> None:
         self._deadline = time.monotonic() + command.timeout
-        self._child, self._kept, self._listeners = child, pipes.kept, listeners
+        self._child, self._kept = child, pipes.kept
+        self._listeners = {**listeners, "channel": self._answering(on_channel, pipes.channel)}
         self._pending = {name: bytearray() for name in pipes.kept}
         self._unsent = memoryview(command.stdin)
         self._ended = False
@@ -181,7 +197,7 @@ class _Pump:
         streams = {
             "stdout": child.stdout.fileno() if child.stdout else -1,
             "stderr": child.stderr.fileno() if child.stderr else -1,
-            "channel": pipes.channel_read,
+            "channel": pipes.channel,
         }
         for name, descriptor in streams.items():
             if descriptor >= 0:
@@ -190,6 +206,16 @@ class _Pump:
         if child.stdin is not None:
             os.set_blocking(child.stdin.fileno(), False)
             self._selector.register(child.stdin.fileno(), selectors.EVENT_WRITE, "stdin")
+
+    @staticmethod
+    def _answering(on_channel: Answers | None, channel: int) -> Lines | None:
+        def listen(line: str) -> None:
+            answer = on_channel(line) if on_channel is not None else b""
+            if answer:
+                with contextlib.suppress(OSError):  # who asked may be gone
+                    os.write(channel, answer)
+
+        return None if on_channel is None else listen
 
     def run(self) -> bool:
         """False when the time ran out."""
@@ -242,7 +268,10 @@ class _Pump:
 
     def _take(self, descriptor: int, name: str) -> bool:
         """Read once; False at the end of the stream."""
-        chunk = os.read(descriptor, 1 << 16)
+        try:
+            chunk = os.read(descriptor, 1 << 16)
+        except ConnectionResetError:  # the other end of a channel went with an answer unread
+            chunk = b""
         self._kept[name] += chunk[: max(KEPT_OUTPUT - len(self._kept[name]), 0)]
         if self._listeners.get(name) is not None:
             self._pending[name].extend(chunk)
@@ -272,6 +301,11 @@ def _end(child: subprocess.Popen[bytes]) -> None:
                 stream.close()
             except BrokenPipeError:
                 continue
+
+
+def cpu_seconds() -> float:
+    """CPU time of this thread and of all children of this process that have ended."""
+    return time.thread_time() + _cpu_of_children()
 
 
 def _cpu_of_children() -> float:

@@ -68,10 +68,17 @@ def test_a_daemon_that_keeps_the_output_open_does_not_keep_us() -> None:
 
 def test_input_and_a_channel_beside_the_output() -> None:
     heard: list[str] = []
-    done = process.run(
-        sh("cat; echo aside > /proc/self/fd/$ASIDE", stdin=b"x" * 200_000, channel="ASIDE"), on_channel=heard.append
+
+    def answer(line: str) -> bytes:
+        heard.append(line)
+        return b"go\n"
+
+    script = "import os, sys; fd = int(os.environ['ASIDE']); os.write(fd, b'aside\\n'); print(os.read(fd, 9))"
+    talking = process.Command(
+        argv=("/bin/sh", "-c", f'cat; exec python3 -c "{script}"'), label="test", stdin=b"x" * 200_000, channel="ASIDE"
     )
-    assert len(done.stdout) == 200_000
+    done = process.run(talking, on_channel=answer)
+    assert done.stdout == b"x" * 200_000 + b"b'go\\n'\n"
     assert heard == ["aside"]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from validator.checks.restarts import restarts
 from validator.host.layer import Stack
+from validator.redact import Redactor
 from validator.witness import disk, services
 
 
@@ -67,7 +68,8 @@ ActiveState=active
 UnitFileState=enabled
 MainPID=334
 InvocationID=6ac6360f7379465986f0c83d9b518434
-ExecMainStartTimestamp=@1795395840
+ExecMainStartTimestampMonotonic=5000000
+Names=apache2.service httpd.service
 
 Id=gone.service
 LoadState=not-found
@@ -75,10 +77,11 @@ ActiveState=inactive
 UnitFileState=
 MainPID=0
 InvocationID=
-ExecMainStartTimestamp=
+ExecMainStartTimestampMonotonic=0
 """
-    apache, gone = services.states(shown)
-    assert (apache.pid, apache.active, apache.started_at) == (334, "active", 1795395840.0)
+    apache, gone = services.states(shown, booted=1000.5)
+    assert (apache.pid, apache.active, apache.started_at) == (334, "active", 1005.5)
+    assert apache.aliases == ("httpd.service",)
     assert (gone.load, gone.pid, gone.started_at) == ("not-found", 0, 0.0)
 
 
@@ -89,8 +92,9 @@ def test_noise_is_left_out_and_counted_by_rule(tmp_path: Path) -> None:
         (upper / path).parent.mkdir(parents=True, exist_ok=True)
         (upper / path).write_text("", encoding="utf-8")
     mine = disk.NoiseRule(name="scenario", patterns=("/srv/data/*",), reason="the tests' own")
-    seen = disk.observe(Stack((base,)), Stack((upper, base)), (mine,))
+    seen = disk.observe(Stack((base,)), Stack((upper, base)), Redactor(), noise=(mine,))
     kept = {change.path for change in seen.changes}
     assert "/etc/app.conf" in kept
     assert not {"/var/log/app/app.log", "/var/lib/mysql/ibdata1", "/srv/data/x", "/tmp/x"} & kept
+    assert seen.left_out["scenario"] == ("/srv/data/x",)
     assert seen.noise == {"logs": 2, "databases": 1, "scenario": 1, "temporary": 1}

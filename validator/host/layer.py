@@ -9,11 +9,13 @@ from __future__ import annotations
 import filecmp
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
+
+from validator import process
 
 ChangeKind = Literal["added", "removed", "type", "content", "metadata", "touched"]
 
@@ -36,6 +38,11 @@ class Entry:
     def permissions(self) -> str:
         """Mode bits as people write them, e.g. `0644`."""
         return f"{stat.S_IMODE(self.mode):04o}"
+
+    @property
+    def is_file(self) -> bool:
+        """Whether this is a regular file."""
+        return stat.S_ISREG(self.mode)
 
     @property
     def is_directory(self) -> bool:
@@ -153,6 +160,34 @@ def changes(before: Stack, after: Stack, *, leave_out: Callable[[str], bool] = l
         change = _compare(path, before.entry(path), after.entry(path))
         if change is not None:
             yield change
+
+
+def put_back(paths: Iterable[str], before: Stack, now: Stack, layer: Path) -> None:
+    """Make a layer that, on top of `now`, shows `paths` (absolute) as they are in `before`. Directories stay."""
+    layer.mkdir()
+    for path in sorted(paths):
+        name = path.lstrip("/")
+        old, new = before.entry(name), now.entry(name)
+        if (old is not None and old.is_directory) or (new is not None and new.is_directory):
+            continue
+        _make_parents(name, now if new is not None else before, layer)
+        target = layer / name
+        if old is not None:
+            copy = ("cp", "-a", "--sparse=always", str(old.real), str(target))
+            process.run(process.Command(argv=copy, label="putting a path back"))
+        elif new is not None:
+            os.mknod(target, stat.S_IFCHR, 0)
+
+
+def _make_parents(path: str, like: Stack, layer: Path) -> None:
+    for parent in reversed(Path(path).parents[:-1]):
+        entry = like.entry(str(parent))
+        target = layer / parent
+        if not target.exists():
+            target.mkdir()
+            if entry is not None:
+                os.chown(target, entry.owner, entry.group)
+                target.chmod(stat.S_IMODE(entry.mode))
 
 
 def _hidden_below(path: str, before: Stack, after: Stack) -> Iterator[str]:

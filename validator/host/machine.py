@@ -122,12 +122,16 @@ class Host:
         if not self.running():
             raise HostError(ENDED, hint="Nothing that runs in a host may reboot it, power it off or kill its pid 1.")
 
-    def copy_upper(self, target: Path) -> None:
-        """Copy what the host has written, all at one moment, while it is frozen. Sparse files stay sparse."""
+    def copy_upper(self, target: Path) -> dict[str, float]:
+        """Copy what the host has written, all at one moment, while it is frozen. Sparse files stay sparse.
+
+        Returns what a copy cannot hold: when each path's inode was last changed, as a Unix time.
+        """
         copy = ("cp", "-a", "--sparse=always", str(self.upper), str(target))
         try:
             with cgroup.frozen(self.cgroup):
                 process.run(process.Command(argv=copy, label="freezing a layer", timeout=600))
+                return dict(_change_times(self.upper))
         except ToolError as error:
             if "No space left on device" in error.message:
                 raise no_space(self.directory.parent.parent) from error
@@ -227,6 +231,14 @@ def _settle(host: Host) -> None:
             )
         time.sleep(pause)
         pause = min(pause * 1.3, 0.4)  # to ask costs CPU that the booting services need
+
+
+def _change_times(upper: Path) -> Iterator[tuple[str, float]]:
+    start = len(str(upper)) + 1
+    for root, directories, files in os.walk(upper):
+        for name in (*directories, *files):
+            path = f"{root}/{name}"
+            yield path[start:], os.lstat(path).st_ctime
 
 
 def free_megabytes(path: Path) -> int:

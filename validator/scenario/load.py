@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from validator.errors import Problem, ScenarioError, UsageError
+from validator.record import Place
 from validator.scenario import text
 from validator.scenario.model import (
     SCENARIO_FILE,
@@ -55,12 +56,16 @@ PARTS: Mapping[str, type[Part]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A scenario with its name, its file and, for a variant, the fault that is applied after the upgrade."""
+    """A scenario with its name, its file and, for a variant, the fault that is applied after the upgrade.
+
+    `waiver_places` says where each waiver of the scenario stands.
+    """
 
     name: str
     title: str
     file: Path
     scenario: Scenario
+    waiver_places: tuple[Place, ...] = ()
     fault: Path | None = None
 
 
@@ -80,7 +85,16 @@ def load(path: Path) -> Loaded:
     problems = (*_contradictions(document, scenario), *_tasks_problems(scenario))
     if problems:
         raise ScenarioError(problems)
-    return Loaded(name=directory.resolve().name, title=scenario.title, file=file, scenario=scenario)
+    return Loaded(
+        name=directory.resolve().name,
+        title=scenario.title,
+        file=file,
+        scenario=scenario,
+        waiver_places=tuple(
+            Place(file=document.file, line=document.places.get(("waivers", number), (1, 1))[0])
+            for number in range(len(scenario.waivers))
+        ),
+    )
 
 
 def find(name: str, root: Path) -> Loaded:
@@ -115,11 +129,11 @@ def _variant(document: text.Document, directory: Path) -> Loaded:
     problems = tuple(_task_list_problems(variant.fault))
     if problems:
         raise ScenarioError(problems)
-    return Loaded(
+    return replace(
+        loaded,
         name=f"{loaded.name}/{directory.resolve().name}",
         title=variant.title,
         file=directory / SCENARIO_FILE,
-        scenario=loaded.scenario,
         fault=variant.fault,
     )
 
@@ -167,6 +181,10 @@ def _contradictions(document: text.Document, scenario: Scenario) -> list[Problem
             found.append(document.problem(("services",), "a plain host has no services; use `host.driver: systemd`"))
         if scenario.host.wait_for:
             found.append(document.problem(("host", "wait_for"), "a plain host has no units to wait for"))
+    for number, waiver in enumerate(scenario.waivers):
+        if waiver.rule.startswith(("evidence.", "waiver.")):
+            message = f"{waiver.rule} cannot be waived: without evidence there is nothing to accept"
+            found.append(document.problem(("waivers", number, "rule"), message))
     names = [probe.name for probe in scenario.probes]
     found += [
         document.problem(("probes", number, "name"), f"two probes are called {name!r}")

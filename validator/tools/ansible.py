@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from validator.record import Task, TaskStatus
+from validator.record import Task, TaskName, TaskStatus
 from validator.redact import MARK, Redactor, values_in
 from validator.tools.places import Places
 
@@ -49,9 +49,18 @@ class Events:
     """
 
     tasks: tuple[Task, ...]
+    left_out: tuple[TaskName, ...]
     unfinished: str
     finished: bool
     no_hosts: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Border:
+    """A moment at which no task runs and the callback waits for an answer. `task` starts now; None at the end."""
+
+    task: TaskName | None
+    time: float
 
 
 def command(run: Playbook) -> tuple[str, ...]:
@@ -115,6 +124,10 @@ def parse(lines: Iterable[str], *, host: str, places: Places, redactor: Redactor
     stats = [event for event in raw if event["event"] == "stats"]
     return Events(
         tasks=tasks,
+        left_out=tuple(
+            replace(name, name=redactor.text(name.name))
+            for name in (_name(event, places) for event in raw if event["event"] == "left_out")
+        ),
         unfinished=redactor.text(str(open_tasks[0]["name"]))
         if open_tasks and open_tasks[0]["event"] == "start"
         else "",
@@ -123,10 +136,13 @@ def parse(lines: Iterable[str], *, host: str, places: Places, redactor: Redactor
     )
 
 
-def started(line: str) -> str:
-    """The name of the task that a line of the callback says has started, or an empty string."""
+def border(line: str, *, places: Places) -> Border | None:
+    """The border that a line of the callback announces, if it does. Names are not redacted yet."""
     event = _event(line)
-    return str(event.get("name", "")) if event is not None and event.get("event") == "start" else ""
+    if event is None or event["event"] not in {"start", "stats"}:
+        return None
+    starts = event["event"] == "start"
+    return Border(task=_name(event, places) if starts else None, time=float(event.get("time") or 0.0))
 
 
 def _event(line: str) -> dict[str, Any] | None:
@@ -137,14 +153,19 @@ def _event(line: str) -> dict[str, Any] | None:
     return event if isinstance(event, dict) and "event" in event else None
 
 
-def _task(event: Mapping[str, Any], places: Places, redactor: Redactor) -> Task:
+def _name(event: Mapping[str, Any], places: Places) -> TaskName:
     path, _, line = str(event.get("path") or "").rpartition(":")
+    return TaskName(name=str(event.get("name", "")), place=places.place(path, int(line) if line.isdigit() else None))
+
+
+def _task(event: Mapping[str, Any], places: Places, redactor: Redactor) -> Task:
+    named = _name(event, places)
     end = float(event["time"])
     hidden = bool(event.get("hidden"))
     return Task(
-        name=redactor.text(str(event.get("name", ""))),
+        name=redactor.text(named.name),
         role=str(event.get("role", "")),
-        place=places.place(path, int(line) if line.isdigit() else None),
+        place=named.place,
         module=str(event.get("action", "")),
         status=_STATUSES.get(str(event.get("status")), "failed"),
         changed=bool(event.get("changed")),

@@ -14,7 +14,9 @@ DOCUMENTATION = """
 name: validator_events
 type: notification
 short_description: task events for the convergence validator
-description: Writes JSON lines to an inherited file descriptor; the normal output stays as it is.
+description: >
+  Writes JSON lines to an inherited file descriptor; the normal output stays as it is. Before each task and at the end
+  it waits for a byte to come back, so that the host can be looked at while no task runs.
 requirements: [VALIDATOR_EVENTS holds the number of an open descriptor]
 """
 
@@ -27,7 +29,8 @@ class CallbackModule(CallbackBase):
 
     def __init__(self):
         super().__init__()
-        self._out = os.fdopen(int(os.environ["VALIDATOR_EVENTS"]), "w", buffering=1, encoding="utf-8")
+        self._channel = int(os.environ["VALIDATOR_EVENTS"])
+        self._out = os.fdopen(self._channel, "w", buffering=1, encoding="utf-8")
         self._started = {}
 
     def _write(self, **event):
@@ -38,12 +41,29 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_play_start(self, play):
         self._write(event="play", name=play.get_name())
+        variables = play.get_variable_manager().get_vars(play=play)
+        for block in play.compile():
+            for task in self._tasks_in(block):
+                if not task.evaluate_tags(play.only_tags, play.skip_tags, variables):
+                    self._write(event="left_out", name=task.get_name(), path=task.get_path())
+
+    def _tasks_in(self, block):
+        for each in [*block.block, *block.rescue, *block.always]:
+            if hasattr(each, "block"):
+                yield from self._tasks_in(each)
+            elif each.action not in ("meta", "ansible.builtin.meta"):
+                yield each
+
+    def _border(self, **event):
+        self._write(**event)
+        self._out.flush()
+        os.read(self._channel, 1)  # empty when nobody listens any more
 
     def v2_playbook_on_task_start(self, task, is_conditional):
-        self._write(event="start", name=task.get_name(), path=task.get_path())
+        self._border(event="start", name=task.get_name(), path=task.get_path())
 
     def v2_playbook_on_handler_task_start(self, task):
-        self._write(event="start", name=task.get_name(), path=task.get_path())
+        self._border(event="start", name=task.get_name(), path=task.get_path())
 
     def v2_runner_on_start(self, host, task):
         self._started[host.get_name(), task._uuid] = time.time()
@@ -103,5 +123,4 @@ class CallbackModule(CallbackBase):
         self._write(event="no_hosts")
 
     def v2_playbook_on_stats(self, stats):
-        self._write(event="stats", hosts={host: stats.summarize(host) for host in stats.processed})
-        self._out.flush()
+        self._border(event="stats", hosts={host: stats.summarize(host) for host in stats.processed})
