@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from validator.host.layer import Stack, changes
+from validator.host.layer import Stack, changes, put_back
 
 
 @pytest.fixture
@@ -104,3 +104,21 @@ def test_paths_can_be_left_out(base: Path, upper: Path) -> None:
     (upper / "etc/app/new").write_text("", encoding="utf-8")
     left = changes(Stack((base,)), Stack((upper, base)), leave_out=lambda path: path.endswith("new"))
     assert list(left) == []
+
+
+def test_paths_are_put_back_as_they_were(base: Path, upper: Path, tmp_path: Path) -> None:
+    (upper / "etc/app/app.conf").write_text("a=2\n", encoding="utf-8")
+    (upper / "etc/app/new.conf").write_text("n\n", encoding="utf-8")
+    (upper / "etc/app").chmod(0o750)
+    whiteout(upper / "etc/link")
+    (upper / "etc/kept.conf").write_text("k\n", encoding="utf-8")
+    before, now, layer = Stack((base,)), Stack((upper, base)), tmp_path / "back"
+    put_back(("/etc/app/app.conf", "/etc/app/new.conf", "/etc/link"), before, now, layer)
+    shown = Stack((layer, upper, base))
+    assert [(each.path, each.kind) for each in changes(before, shown) if each.kind != "touched"] == [
+        ("etc/app", "metadata"),
+        ("etc/kept.conf", "added"),
+    ]
+    entry = shown.entry("etc/app")
+    assert entry is not None
+    assert entry.permissions == "0750"

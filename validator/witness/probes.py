@@ -18,10 +18,13 @@ from validator.scenario.model import Http, PathProbe, Probe, Sql
 SHOWN = 400  # characters of a probe's output that are kept
 MYSQL = 'client=$(command -v mariadb || command -v mysql) && exec "$client" --batch --skip-column-names "$@"'
 SQLITE = """\
-import sqlite3, sys
-with sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True) as database:
+import pathlib, sqlite3, sys
+try:
+    database = sqlite3.connect(pathlib.Path(sys.argv[1]).absolute().as_uri() + "?mode=ro", uri=True)
     for row in database.execute(sys.argv[2]):
         print(*("NULL" if value is None else value for value in row), sep="\\t")
+except sqlite3.Error as error:
+    sys.exit(f"{sys.argv[1]}: {error}")
 """
 REQUEST = """\
 import json, ssl, sys, urllib.error, urllib.request
@@ -41,7 +44,7 @@ except urllib.error.HTTPError as error:
     answer = error
 except OSError as error:
     sys.exit(f"no answer: {getattr(error, 'reason', error)}")
-print(answer.status)
+print(answer.status, flush=True)
 sys.stdout.buffer.write(answer.read())
 """
 # Follows no link: a link's own owner and mode are what Puppet and Ansible manage.
