@@ -14,6 +14,7 @@ check: .venv/.ready-collections,dev check-only
 
 bench: .venv/.ready-collections,dev
 	$(BIN)/python benchmarks/overhead.py
+	$(BIN)/python benchmarks/witnesses.py
 
 # What needs no host: style, types, floors, unit tests.
 .PHONY: check-only

@@ -44,18 +44,23 @@ Format = Annotated[str, typer.Option("--format", help=f"One of: {', '.join(RENDE
 Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write the result there instead of to standard output.")
 ]
+Details = Annotated[
+    bool, typer.Option("--details", help="Also list every path that differs, and what was left out as noise.")
+]
 SCENARIOS = Path("scenarios")
 
 
 @app.command()
 def scenario(
     name: Name,
+    *,
     root: Root = SCENARIOS,
     format: Format = "text",  # noqa: A002 - the option's name
     output: Output = None,
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Skip the second Puppet run once the first has shown a divergence.")
     ] = False,
+    details: Details = False,
 ) -> None:
     """Run one scenario to its verdict."""
     from validator.validate import validate  # noqa: PLC0415 - keeps --help fast
@@ -65,7 +70,41 @@ def scenario(
     loaded = load.find(name, root)
     with Live(Console(stderr=True)) as progress:
         recorded = validate(loaded, Cache.open(), progress, fail_fast=fail_fast)
-    _deliver(judge_run(recorded.run, records=(recorded.path,)), format, output)
+    _deliver(judge_run(recorded.run, records=(recorded.path,)), format, output, details=details)
+
+
+@app.command()
+def idempotence(
+    name: Name,
+    *,
+    root: Root = SCENARIOS,
+    format: Format = "text",  # noqa: A002 - the option's name
+    output: Output = None,
+    release: Annotated[str, typer.Option("--release", help="The release to deploy from nothing: old or new.")] = "new",
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="Run the upgrade tasks twice instead, on the old release.")
+    ] = False,
+    details: Details = False,
+) -> None:
+    """Deploy a release with Puppet from nothing, then once more: the second run must change nothing."""
+    from validator.validate import validate  # noqa: PLC0415 - keeps --help fast
+
+    _known(format)
+    _writable(output)
+    if release not in ("old", "new"):
+        raise UsageError(f"there is no release {release!r}", hint="Choose one of: old, new.")
+    loaded = load.find(name, root)
+    if loaded.fault is not None:
+        raise UsageError(f"{name} is a variant; only whole scenarios are run twice")
+    with Live(Console(stderr=True)) as progress:
+        recorded = validate(
+            loaded,
+            Cache.open(),
+            progress,
+            kind="upgrade-idempotence" if upgrade else "idempotence",
+            release="old" if release == "old" else "new",
+        )
+    _deliver(judge_run(recorded.run, records=(recorded.path,)), format, output, details=details)
 
 
 @app.command()
@@ -73,12 +112,13 @@ def judge(
     record: Annotated[Path, typer.Argument(help="A saved record.json (see `records` of a result).")],
     format: Format = "text",  # noqa: A002 - the option's name
     output: Output = None,
+    details: Details = False,
 ) -> None:
     """Judge a saved record again, without a host."""
     from validator import record as records  # noqa: PLC0415 - keeps --help fast
 
     _known(format)
-    _deliver(judge_run(records.load(record), records=(record,)), format, output)
+    _deliver(judge_run(records.load(record), records=(record,)), format, output, details=details)
 
 
 @app.command("list")
@@ -171,8 +211,8 @@ def _writable(output: Path | None) -> None:
         raise UsageError(f"{output} cannot be written: its directory is missing or read-only, or it is one itself")
 
 
-def _deliver(result: Result, name: str, output: Path | None) -> None:
-    text = RENDERERS[name](result)
+def _deliver(result: Result, name: str, output: Path | None, *, details: bool) -> None:
+    text = RENDERERS[name](result, details=details)
     if output is None:
         typer.echo(text, nl=False)
     else:

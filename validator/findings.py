@@ -30,11 +30,21 @@ class Consequence:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Waived:
+    """Why a finding is accepted, by whom, and until which day (`YYYY-MM-DD`)."""
+
+    reason: str
+    owner: str
+    expires: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """One thing a check found.
 
     `means` says what it does to the verdict: `diverged`; `inconclusive` (nothing can be said, whatever else was
-    found); `unproven` (it is not converged, but a divergence found elsewhere stands); `note` (nothing).
+    found); `unproven` (it is not converged, but a divergence found elsewhere stands); `note` (nothing). A note that
+    somebody should act upon `warns`. One that is `waived` is a note that would mean more without its waiver.
     """
 
     rule: str
@@ -47,8 +57,12 @@ class Finding:
     hint: str = ""
     evidence: dict[str, JsonValue] = field(default_factory=dict)
     consequences: tuple[Consequence, ...] = ()
+    warns: bool = False
+    waived: Waived | None = None
 
     @property
     def severity(self) -> Severity:
         """How loud to be."""
-        return "info" if self.means == "note" else "error"
+        if self.means != "note":
+            return "error"
+        return "warning" if self.warns else "info"

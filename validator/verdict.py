@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from pydantic import JsonValue
 
-from validator.checks import CHECKS
+from validator import waivers
+from validator.checks import CHECKS, restarts
 from validator.errors import Exit
 from validator.findings import Finding
-from validator.record import Phase, Run
+from validator.record import Kind, Phase, Run, SelfTest
 
-SCHEMA = "convergence-validator/result/1"
+SCHEMA = "convergence-validator/result/2"
 
 Verdict = Literal["converged", "diverged", "inconclusive"]
 EXITS: dict[Verdict, Exit] = {
@@ -30,13 +33,16 @@ class Result:
 
     scenario: str
     title: str
+    kind: Kind
     verdict: Verdict
     findings: tuple[Finding, ...]
     phases: tuple[PhaseSummary, ...]
+    watched: tuple[str, ...]
     records: tuple[str, ...]
     seconds: float
     validator: str
     digest: str
+    selftest: SelfTest | None = None
     schema: str = field(default=SCHEMA)
 
     @property
@@ -47,31 +53,45 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseSummary:
-    """A phase in numbers, and the watched units at its end, e.g. `active, enabled`."""
+    """A phase in numbers, and the watched units at its end, e.g. `active, enabled`.
+
+    `counts` is what the tool said, `witnesses` what was looked at besides it; `changed` are the paths that differ
+    on disk with their kind of change, `left_out` the first paths that each rule of noise left out.
+    """
 
     name: str
     tool: str
     seconds: float
     cpu_seconds: float
     overhead_seconds: float
+    witness_cpu_seconds: float
     cached: bool
     counts: dict[str, JsonValue]
+    witnesses: dict[str, dict[str, int]]
     services: dict[str, str]
+    changed: dict[str, str]
+    left_out: dict[str, tuple[str, ...]]
 
 
 def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
     """Read a record with every check. Pure: the same record gives the same result."""
     found = tuple(finding for check in CHECKS for finding in check(run))
+    complete = all(run.phase(name) is not None for name in run.subject.phases)
+    today = datetime.fromtimestamp(run.started, tz=UTC).date()
+    found = waivers.apply(found, run.subject.waivers, today, complete=complete)
     return Result(
         scenario=run.subject.name,
         title=run.subject.title,
+        kind=run.subject.kind,
         verdict=_verdict(found),
         findings=_without_the_implied(found),
         phases=tuple(_summary(phase) for phase in run.phases),
+        watched=run.subject.watched,
         records=tuple(str(path) for path in records),
         seconds=run.seconds,
         validator=run.validator,
         digest=run.subject.digest,
+        selftest=run.subject.selftest,
     )
 
 
@@ -91,18 +111,23 @@ def _without_the_implied(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
 
 
 def _summary(phase: Phase) -> PhaseSummary:
+    seen = phase.disk
     return PhaseSummary(
         name=phase.name,
         tool=phase.tool,
         seconds=round(phase.seconds, 2),
         cpu_seconds=round(phase.cpu_seconds, 2),
         overhead_seconds=round(phase.overhead_seconds, 2),
+        witness_cpu_seconds=round(phase.witness_cpu_seconds, 2),
         cached=phase.cached,
         counts=_counts(phase),
+        witnesses=dict(_witnesses(phase)),
         services={
             state.unit: ", ".join(word for word in (state.active, state.enabled) if word)
             for state in (phase.services.states if phase.services else ())
         },
+        changed={change.path: change.kind for change in seen.changes} if seen else {},
+        left_out=seen.left_out if seen else {},
     )
 
 
@@ -121,12 +146,34 @@ def _counts(phase: Phase) -> dict[str, JsonValue]:
         counts["results"] = len(tasks)
         counts["changed"] = sum(task.changed for task in tasks)
         counts["failed"] = sum(task.status in {"failed", "unreachable"} for task in tasks)
-    if phase.services is not None:
-        counts["unit_starts"] = sum(event.kind == "started" for event in phase.services.events)
-    if phase.disk is not None:
-        counts["paths_changed"] = len(phase.disk.changes)
-        counts["paths_left_out"] = sum(phase.disk.noise.values())
-    if phase.probes:
-        counts["probes"] = len(phase.probes)
-        counts["probes_failed"] = sum(bool(probe.trouble) for probe in phase.probes)
     return counts
+
+
+def _witnesses(phase: Phase) -> Iterator[tuple[str, dict[str, int]]]:
+    if phase.disk is not None:
+        kinds = Counter(change.kind for change in phase.disk.changes)
+        rewritten = kinds.pop("touched", 0)
+        yield (
+            "disk",
+            {
+                "paths_compared": phase.disk.looked_at,
+                "differ": kinds.total(),
+                "rewritten_alike": rewritten,
+                "left_out_as_noise": sum(phase.disk.noise.values()),
+            },
+        )
+    if phase.services is not None:
+        restarted = restarts.restarts(phase.services.events)
+        yield (
+            "services",
+            {
+                "units": len(phase.services.states),
+                "starts": sum(event.kind == "started" for event in phase.services.events),
+                "restarts": sum(restarted.values()),
+            },
+        )
+    borders = sum(len(tasks.spans) for tasks in phase.ansible)
+    if borders:
+        yield "borders", {"tasks_watched": borders}
+    if phase.probes:
+        yield "probes", {"asked": len(phase.probes), "failed": sum(bool(probe.trouble) for probe in phase.probes)}

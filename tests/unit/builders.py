@@ -10,7 +10,11 @@ from validator.record import (
     AnsibleRun,
     Catalog,
     CatalogResource,
+    Content,
+    DiskSeen,
     Event,
+    Kind,
+    PathChange,
     Phase,
     PhaseName,
     Place,
@@ -19,8 +23,12 @@ from validator.record import (
     Resource,
     Run,
     ServicesSeen,
+    Side,
     Subject,
     Task,
+    TaskSpan,
+    UnitEvent,
+    UnitState,
 )
 
 PHASES: tuple[PhaseName, ...] = ("old", "upgrade", "converge", "again")
@@ -121,6 +129,7 @@ def phase(name: PhaseName, *puppet: PuppetRun, ansible: tuple[AnsibleRun, ...] =
         puppet=puppet,
         ansible=ansible,
         services=ServicesSeen(events=(), states=()),
+        disk=DiskSeen(changes=(), noise={}),
     )
 
 
@@ -153,3 +162,57 @@ def with_phase(run: Run, changed: Phase) -> Run:
 
 def without_phase(run: Run, name: PhaseName) -> Run:
     return replace(run, phases=tuple(each for each in run.phases if each.name != name))
+
+
+def changed(
+    path: str, kind: str = "content", *aspects: str, at: float = 0.0, content: Content | None = None
+) -> PathChange:
+    """A path that differs; of a file that was there before, both sides."""
+    side = Side(kind="file", mode="0644", owner=0, group=0, size=1, modified=1.0)
+    return PathChange(
+        path=path,
+        kind=kind,
+        aspects=aspects,
+        before=None if kind == "added" else side,
+        after=None if kind == "removed" else replace(side, mode="0600"),
+        content=content,
+        changed_at=at,
+    )
+
+
+def disk(*changes: PathChange | str) -> DiskSeen:
+    """What the disk witness saw; a mere path is one whose content changed."""
+    return DiskSeen(
+        changes=tuple(changed(each) if isinstance(each, str) else each for each in changes), noise={}, looked_at=9
+    )
+
+
+def span(name: str, start: float, end: float, *paths: str, units: tuple[UnitState, ...] = ()) -> TaskSpan:
+    return TaskSpan(name=name, place=Place(file="upgrade.yml", line=1), start=start, end=end, units=units, paths=paths)
+
+
+def unit_event(kind: str, at: float, name: str = "app.service", *, job: str = "") -> UnitEvent:
+    return UnitEvent(unit=name, kind=kind, job=job, invocation="", time=at)  # type: ignore[arg-type]  # any kind
+
+
+def unit_state(name: str = "app.service", active: str = "active", **changes: object) -> UnitState:
+    made = UnitState(
+        unit=name,
+        load="loaded",
+        active=active,
+        enabled="enabled",
+        pid=7 if active == "active" else 0,
+        invocation="",
+        started_at=1.0,
+        kind="simple",
+        result="success",
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # tests change any field
+
+
+def of_kind(kind: Kind, *phases: Phase) -> Run:
+    """A run that is not an upgrade, with the phases that it is made of."""
+    run = healthy()
+    return replace(
+        run, subject=replace(run.subject, kind=kind, phases=tuple(each.name for each in phases)), phases=phases
+    )

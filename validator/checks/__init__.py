@@ -4,11 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from validator.checks import baseline, converged, evidence, probes, restarts
+from validator.checks import (
+    agreement,
+    audit,
+    baseline,
+    catalogs,
+    converged,
+    disk,
+    evidence,
+    idempotent,
+    probes,
+    refresh,
+    restarts,
+    services,
+    vacuous,
+)
 from validator.findings import Finding
 from validator.record import Run
 
 Check = Callable[[Run], Iterator[Finding]]
 
-# In this order causes come before what merely blocks a pass.
-CHECKS: tuple[Check, ...] = (converged.check, restarts.check, probes.check, baseline.check, evidence.check)
+# In this order causes come before what follows from them, and before what merely blocks a pass.
+CHECKS: tuple[Check, ...] = (
+    converged.check,
+    refresh.check,
+    restarts.check,
+    services.check,
+    idempotent.check,
+    disk.check,
+    audit.check,
+    probes.check,
+    agreement.check,
+    vacuous.check,
+    catalogs.check,
+    baseline.check,
+    evidence.check,
+)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pydantic import JsonValue
 
+from validator.checks import vacuous
 from validator.findings import Finding, Meaning
 from validator.record import AnsibleRun, Phase, PhaseName, PuppetRun, Report, Run
 
@@ -14,6 +16,14 @@ CHANGES, FAILURES = 2, 4  # bits of --detailed-exitcodes (Puppet: transaction/re
 
 def check(run: Run) -> Iterator[Finding]:
     """Whatever keeps the record from proving anything."""
+    # A second run that cannot be read undoes nothing of what the first one showed, nor does a host to compare with.
+    aside = {"again", "fresh"} if run.subject.kind == "upgrade" else {"again"}
+    for finding in _check(run):
+        weaker = finding.means == "inconclusive" and finding.phase in aside
+        yield replace(finding, means="unproven") if weaker else finding
+
+
+def _check(run: Run) -> Iterator[Finding]:
     for trouble in run.troubles:
         yield _finding("evidence.run", trouble.phase, trouble.phase or "run", trouble.message, hint=trouble.hint)
     for name in run.subject.phases:
@@ -33,17 +43,14 @@ def _phase(run: Run, phase: Phase) -> Iterator[Finding]:
         yield from _ansible(phase.name, tasks)
     for apply in phase.puppet:
         yield from _puppet(phase.name, apply)
-    if run.subject.services and phase.name in {"converge", "again"}:
-        if phase.services is None:
-            yield _finding(
-                "evidence.services",
-                phase.name,
-                phase.name,
-                "the service manager was not watched",
-                means="unproven",
-            )
-        elif phase.services.trouble:
-            yield _finding("evidence.services", phase.name, phase.name, phase.services.trouble, means="unproven")
+    if phase.name == "old":
+        return  # only its end counts, and that is seen when the upgrade begins
+    if run.subject.services:
+        trouble = "the service manager was not watched" if phase.services is None else phase.services.trouble
+        if trouble:
+            yield _finding("evidence.services", phase.name, phase.name, trouble, means="unproven")
+    if phase.disk is None:
+        yield _finding("evidence.disk", phase.name, phase.name, "the disk was not watched", means="unproven")
 
 
 def _ansible(phase: PhaseName, tasks: AnsibleRun) -> Iterator[Finding]:
@@ -56,14 +63,18 @@ def _ansible(phase: PhaseName, tasks: AnsibleRun) -> Iterator[Finding]:
         )
     if tasks.trouble:
         failed = next((task for task in tasks.tasks if task.status in {"failed", "unreachable"}), None)
+        # Tasks that succeed once and fail when they run again are what such a run is there to find.
+        not_again = phase == "upgrade-again" and failed is not None and failed.status == "failed"
         yield Finding(
             rule=f"{phase}.failed",
-            means="inconclusive",
+            means="diverged" if not_again else "inconclusive",
             phase=phase,
             subject=failed.name if failed else phase,
             message=tasks.trouble,
             declared_at=failed.place if failed else None,
-            hint="The tasks must run to their end before Puppet's answer means anything: fix what the message names.",
+            hint="The first run of the tasks succeeded, the second one fails: make the task look before it acts."
+            if not_again
+            else "The tasks must run to their end before Puppet's answer means anything: fix what the message names.",
             evidence={"exit_code": tasks.exit_code, "output": list(tasks.output)},
         )
 
@@ -103,15 +114,15 @@ def _puppet(phase: PhaseName, apply: PuppetRun) -> Iterator[Finding]:
             f"puppet apply{step}",
             "Puppet ran in noop mode: it changed nothing because it was told not to",
         )
-    unlooked = tuple(resource.ref for resource in report.notable if resource.skipped)
-    failed = any(resource.failed or resource.failed_to_restart for resource in report.notable)
-    if unlooked and not failed:
+    _, unlooked = vacuous.unlooked(apply)
+    if unlooked:
         yield _finding(
             "evidence.skipped",
             phase,
-            unlooked[0],
-            f"{len(unlooked)} resource(s) skipped, though nothing failed (a schedule, a tag?): their state is unknown",
-            evidence={"skipped": list(unlooked)},
+            unlooked[0].ref,
+            f"{len(unlooked)} resource(s) skipped, though nothing failed and no schedule says why (a tag?): "
+            "their state is unknown",
+            evidence={"skipped": [resource.ref for resource in unlooked]},
         )
     if contradiction := _contradiction(apply.exit_code, report):
         yield _finding("evidence.contradiction", phase, f"puppet apply{step}", contradiction)
@@ -171,11 +182,9 @@ def _finding(
     means: Meaning = "inconclusive",
     evidence: dict[str, JsonValue] | None = None,
 ) -> Finding:
-    # An unreadable second run cannot undo what the first one showed.
-    weaker: Meaning = "unproven" if phase == "again" else means
     return Finding(
         rule=rule,
-        means=weaker,
+        means=means,
         phase=phase,
         subject=subject,
         message=message,

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Protocol
 
 from validator.render import json, text
 from validator.verdict import Result
 
-RENDERERS: Mapping[str, Callable[[Result], str]] = {"text": text.render, "json": json.render}
+
+class Renderer(Protocol):
+    """A way to show a result. `details` asks for everything that witnesses saw, where that is not shown anyway."""
+
+    def __call__(self, result: Result, *, details: bool = False) -> str:
+        """The text."""
+
+
+RENDERERS: Mapping[str, Renderer] = {"text": text.render, "json": json.render}

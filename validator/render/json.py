@@ -11,20 +11,24 @@ from validator.record import Place
 from validator.verdict import Result
 
 
-def render(result: Result) -> str:
-    """One JSON document."""
+def render(result: Result, *, details: bool = True) -> str:
+    """One JSON document. It holds the details in any case."""
+    del details
     document: dict[str, Any] = {
         "schema": result.schema,
         "scenario": result.scenario,
         "title": result.title,
+        "kind": result.kind,
         "verdict": result.verdict,
         "exit_code": int(result.exit_code),
         "findings": [_finding(finding) for finding in result.findings],
         "phases": [asdict(phase) for phase in result.phases],
         "records": list(result.records),
+        "watched": list(result.watched),
         "seconds": round(result.seconds, 2),
         "validator": result.validator,
         "digest": result.digest,
+        "selftest": None if result.selftest is None else asdict(result.selftest),
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
@@ -42,6 +46,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "left_by": None if left is None else {"task": left.task, "place": _place(left.place)},
         "hint": finding.hint,
         "evidence": finding.evidence,
+        "waived": None if finding.waived is None else asdict(finding.waived),
         "consequences": [asdict(consequence) for consequence in finding.consequences],
     }
 

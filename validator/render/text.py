@@ -2,41 +2,102 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from textwrap import wrap
 
 from validator.findings import Finding
-from validator.verdict import PhaseSummary, Result
+from validator.record import Kind, SelfTest
+from validator.verdict import PhaseSummary, Result, Verdict
 
 CONSEQUENCES_SHOWN = 3
-PLURALS = {"paths", "probes", "resources", "results", "runs", "starts", "tasks"}
+PLURALS = {"paths", "resources", "restarts", "results", "runs", "starts", "tasks", "units"}
+LEFT_OUT_SHOWN = 5
 DIFF_LINES_SHOWN = 14
 OUTPUT_LINES_SHOWN = 14
-HEADLINES = {
-    "converged": "CONVERGED: after the upgrade tasks, Puppet had nothing left to do.",
-    "diverged": "DIVERGED: after the upgrade tasks, the host is not what Puppet for the new release wants.",
-    "inconclusive": "INCONCLUSIVE: this run proves nothing; see why below.",
+INCONCLUSIVE = "INCONCLUSIVE: this run proves nothing; see why below."
+HEADLINES: Mapping[Kind, Mapping[Verdict, str]] = {
+    "upgrade": {
+        "converged": "CONVERGED: after the upgrade tasks, Puppet had nothing left to do.",
+        "diverged": "DIVERGED: after the upgrade tasks, the host is not what Puppet for the new release wants.",
+        "inconclusive": INCONCLUSIVE,
+    },
+    "idempotence": {
+        "converged": "CONVERGED: applied once more, the release had nothing left to do.",
+        "diverged": "DIVERGED: applied once more, the release still changes the host.",
+        "inconclusive": INCONCLUSIVE,
+    },
+    "upgrade-idempotence": {
+        "converged": "CONVERGED: run once more, the upgrade tasks had nothing left to do.",
+        "diverged": "DIVERGED: run once more, the upgrade tasks still change the host.",
+        "inconclusive": INCONCLUSIVE,
+    },
 }
 
 
-def render(result: Result, *, width: int = 100) -> str:
-    """Plain text, no wider than `width` where words allow it."""
-    return "\n".join(_lines(result, width)) + "\n"
+def render(result: Result, *, details: bool = False, width: int = 100) -> str:
+    """Plain text, no wider than `width` where words allow it. `details` adds what each witness saw."""
+    return "\n".join(_lines(result, width, details=details)) + "\n"
 
 
-def _lines(result: Result, width: int) -> Iterator[str]:
+def _lines(result: Result, width: int, *, details: bool) -> Iterator[str]:
     yield f"{result.scenario}: {result.title}"
-    yield HEADLINES[result.verdict]
+    yield HEADLINES[result.kind][result.verdict]
     causes = [finding for finding in result.findings if finding.severity == "error"]
     for number, finding in enumerate(causes, 1):
         yield ""
         yield from _finding(finding, number, len(causes), width)
+    asides = [finding for finding in result.findings if finding.severity != "error"]
+    if asides:
+        yield ""
+    for finding in asides:
+        yield from _aside(finding, width)
     yield ""
     yield from _table(result.phases)
     if result.phases and result.phases[-1].services:
-        yield "at the end: " + "; ".join(f"{unit} {state}" for unit, state in result.phases[-1].services.items())
+        yield from _watched(result)
+    yield from _selftest(result.selftest)
+    if details:
+        for phase in result.phases:
+            yield from _details(phase)
     for path in result.records:
         yield f"record: {path}"
+
+
+def _aside(finding: Finding, width: int) -> Iterator[str]:
+    """A finding that does not count against the run, in as few lines as it takes."""
+    word = "waived" if finding.waived is not None else "warning" if finding.severity == "warning" else "note"
+    text = f"{word}: {finding.rule}: {finding.message}"
+    if finding.waived is not None:
+        waived = finding.waived
+        text += f" (until {waived.expires}, {waived.owner}: {waived.reason})"
+    lines = " ".join(text.split())
+    yield from wrap(lines, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+
+
+def _selftest(score: SelfTest | None) -> Iterator[str]:
+    if score is not None:
+        judged = score.caught + score.missed
+        when = time.strftime("%Y-%m-%d", time.gmtime(score.when))
+        caught = f"{score.caught} of {judged} seeded faults caught, {score.equivalent} more changed nothing"
+        yield f"self-test: {caught} ({when})"
+
+
+def _watched(result: Result) -> Iterator[str]:
+    shown = {unit: state for unit, state in result.phases[-1].services.items() if unit in result.watched}
+    if shown:
+        yield "at the end: " + "; ".join(f"{unit} {state}" for unit, state in shown.items())
+
+
+def _details(phase: PhaseSummary) -> Iterator[str]:
+    yield ""
+    yield f"{phase.name}: {len(phase.changed)} path(s) differ"
+    for path, kind in phase.changed.items():
+        yield f"    {kind:<9} {path}"
+    for rule, paths in phase.left_out.items():
+        yield f"    left out as {rule}: {', '.join(paths[:LEFT_OUT_SHOWN])}" + (
+            ", ..." if paths[LEFT_OUT_SHOWN:] else ""
+        )
 
 
 def _finding(finding: Finding, number: int, total: int, width: int) -> Iterator[str]:
@@ -83,7 +144,10 @@ def _table(phases: tuple[PhaseSummary, ...]) -> Iterator[str]:
     for phase in phases:
         counts = ", ".join(_count(name.replace("_", " "), value) for name, value in phase.counts.items())
         took = "cached" if phase.cached else f"{phase.seconds:.1f} s"
-        yield f"{phase.name:<9} {phase.tool:<8} {took:>8}  {counts}"
+        yield f"{phase.name:<13} {phase.tool:<8} {took:>8}  {counts}"
+        for witness, numbers in phase.witnesses.items():
+            seen = ", ".join(_count(name.replace("_", " "), value) for name, value in numbers.items())
+            yield f"{'':<13} {witness:<18}{seen}"
 
 
 def _count(what: str, number: object) -> str:

@@ -1,0 +1,11 @@
+# Version 2, to be written in the maintenance window only.
+schedule { 'maintenance':
+  weekday => ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'],
+}
+file { '/etc/shop/shop.conf':
+  content  => "version = 2\n",
+  schedule => 'maintenance',
+}
+file { '/etc/shop/banner':
+  content => "Open from 9 to 5\n",
+}

@@ -1,0 +1,4 @@
+#!/bin/sh -e
+systemctl stop worker.service
+cp /etc/app/worker.conf /srv/worker.backup
+systemctl start worker.service

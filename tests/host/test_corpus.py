@@ -1,0 +1,40 @@
+"""Every small fault of the corpus is seen by the witness that must see it, and its healthy twin converges."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import PROJECT, Validate
+
+CORPUS = PROJECT / "tests/corpus"
+TWINS = sorted(path.parent for path in CORPUS.glob("*/*/expected.yml"))
+
+
+@pytest.mark.parametrize("twin", TWINS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_twin(twin: Path, validate: Validate) -> None:
+    expected = yaml.safe_load((twin / "expected.yml").read_text(encoding="utf-8"))
+    ran = validate("scenario", twin.relative_to(PROJECT), "--format", "json")
+    errors = [finding for finding in ran.result["findings"] if finding["severity"] == "error"]
+    assert (ran.result["verdict"], ran.code) == (expected["verdict"], expected["exit"]), ran.err
+    if expected["verdict"] == "converged":
+        assert not errors
+    else:
+        wanted = expected["first"]
+        assert {key: errors[0][key] for key in wanted} == wanted
+
+
+def test_every_case_has_a_fault_a_healthy_twin_and_an_explanation() -> None:
+    cases = {path.parent for path in TWINS}
+    assert cases
+    for case in sorted(cases):
+        verdicts = {
+            twin.name: yaml.safe_load((twin / "expected.yml").read_text(encoding="utf-8"))["verdict"]
+            for twin in case.iterdir()
+            if twin.is_dir() and (twin / "scenario.yml").exists()
+        }
+        assert {"faulty", "healthy"} <= set(verdicts), case.name
+        assert all((verdict == "converged") == name.startswith("healthy") for name, verdict in verdicts.items())
+        assert (case / "README.md").exists(), case.name

@@ -1,0 +1,275 @@
+"""How the content of a file differs: as lines, and as what they mean. Without secrets."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from validator.record import Content, PackageChange
+from validator.redact import MARK, Redactor, is_secret_name, literals_in, values_in
+from validator.witness import trees
+
+LARGEST = 1024 * 1024  # bytes of a file that is looked into
+_SNIFFED = 8 * 1024  # bytes in which a NUL byte tells a binary file, as git and grep do
+_LONGEST = 20_000  # lines of a file that are compared
+_DEAREST = 30_000_000  # steps of difflib, some 50 ns each
+_SHOWN = 200  # lines of a diff
+_WIDEST = 1_000  # characters of a line of a diff
+
+_SHADOW = re.compile(r"(?:.*/)?(?:g?shadow|opasswd)(?:[-~.].*)?")
+_PRIVATE_KEY = re.compile(
+    r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----"
+    r"(?:.*?-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----|.*)",
+    re.DOTALL,
+)
+# crypt(5), and what htpasswd writes.
+_HASH = re.compile(r"\$(?:1|2[abxy]?|5|6|7|y|gy|md5|sha1|apr1|argon2\w*|scrypt|pbkdf2[\w-]*)\$[^\s:,'\"]{8,}")
+# Several hosts in one URL (`rabbit://a:x@one,b:y@two/`), and passwords that hold a slash or an at sign.
+_USER = re.compile(r"(?P<before>(?:://|,)[^\s/:@,'\"]*:)[^\s,'\"]+(?P<after>@)")
+# `SetEnv DB_PASSWORD x`, `AuthLDAPBindPassword x`, `{default_pass, <<"x">>}`: a compound name and no sign after it.
+_DIRECTIVE = re.compile(
+    r"(?P<before>\b(?:\w*[a-z](?:Password|Passwd|Passphrase|Secret|Token)"
+    r"|(?i:\w+[_-](?:pass|passwd|password|passphrase|pwd|secret|token)))[ \t]*[ \t,][ \t]*)(?P<value>[^\s=:,].*)"
+)
+# What a shell-like value without quotes goes on with after a sign that usually ends it.
+_REST = re.compile(re.escape(MARK) + r"[\"',;}]\w\S*")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_FIELD = re.compile(r"^(Package|Status|Version|Architecture):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+# A package that waits for a trigger is installed, and its files are in use.
+_INSTALLED = (" installed", " triggers-awaited", " triggers-pending")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Side:
+    """A file's text at one moment and what it holds. A file that is not there has an empty text and no tree."""
+
+    text: str
+    missing: bool
+    parsed: tuple[trees.Form, JsonValue] | None
+    secrets: frozenset[str]
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines; the last tells when its line end is missing, as diff(1) does."""
+        lines = self.text.split("\n")
+        last = lines.pop()
+        return [*lines, f"{last}\n\\ No newline at end of file"] if last else lines
+
+    def says_nothing(self, form: trees.Form) -> bool:
+        """Whether a file of this form could as well not be there."""
+        return self.missing or (form == "ini" and trees.is_blank(self.text))
+
+
+def compare(before: bytes | None, after: bytes | None, *, path: str, redactor: Redactor) -> Content:
+    """How two contents of the file at `path` differ; `None` where there is no file.
+
+    Teaches the redactor the secrets of both. Of several files that may hold one secret under different names, `teach`
+    them all first.
+    """
+    if not (_is_text(before) and _is_text(after)):
+        return Content(form="binary")
+    old, new = _side(before, path), _side(after, path)
+    redactor.learn(old.secrets | new.secrets)
+    form = _common_form(old, new)
+    diff = _diff(old, new, path=path, form=form, redactor=redactor)
+    if form is None:
+        return Content(form="text", diff=diff)
+    operations = trees.patch(*(side.parsed[1] if side.parsed else {} for side in (old, new)))
+    return Content(form=form, diff=diff, patch=tuple(_clean_operation(each, form, redactor) for each in operations))
+
+
+def teach(content: bytes | None, *, path: str, redactor: Redactor) -> None:
+    """Make the secrets that a file holds known, so that no other file or message shows them."""
+    if content is not None and _is_text(content):
+        redactor.learn(_side(content, path).secrets)
+
+
+def same_meaning(before: bytes, after: bytes, path: str) -> bool:
+    """Whether two contents of the file at `path` say the same: equal, or different in layout and comments only."""
+    if before == after:
+        return True
+    if not (_is_text(before) and _is_text(after)):
+        return False
+    old, new = _side(before, path).parsed, _side(after, path).parsed
+    return old is not None and new is not None and old[0] == new[0] and not trees.patch(old[1], new[1])
+
+
+def packages(before: bytes | None, after: bytes | None) -> tuple[PackageChange, ...]:
+    """The packages whose installed version differs between two states of dpkg's `status` file.
+
+    A package carries its architecture in its name only if it is installed for several.
+    """
+    old, new = _installed(before), _installed(after)
+    changes = []
+    for name in sorted(old.keys() | new.keys()):
+        was, now = old.get(name, {}), new.get(name, {})
+        if max(len(was), len(now)) == 1:
+            pairs = {name: ("".join(was.values()), "".join(now.values()))}
+        else:
+            architectures = sorted(was.keys() | now.keys())
+            pairs = {f"{name}:{each}": (was.get(each, ""), now.get(each, "")) for each in architectures}
+        changes += [PackageChange(name=shown, before=a, after=b) for shown, (a, b) in pairs.items() if a != b]
+    return tuple(changes)
+
+
+def _installed(status: bytes | None) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for stanza in re.split(r"\n(?:[ \t]*\n)+", (status or b"").decode(errors="replace")):
+        fields: dict[str, str] = dict(_FIELD.findall(stanza))
+        if fields.get("Status", "").endswith(_INSTALLED):
+            found.setdefault(fields.get("Package", ""), {})[fields.get("Architecture", "")] = fields.get("Version", "")
+    return found
+
+
+def _is_text(content: bytes | None) -> bool:
+    if content is None:
+        return True
+    if len(content) > LARGEST or b"\0" in content[:_SNIFFED]:
+        return False
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _side(content: bytes | None, path: str) -> _Side:
+    text = (content or b"").decode()
+    parsed = None if content is None or _is_shadow(path) else trees.parse(text, path)
+    return _Side(text=text, missing=content is None, parsed=parsed, secrets=frozenset(_secrets(text, path, parsed)))
+
+
+def _secrets(text: str, path: str, parsed: tuple[trees.Form, JsonValue] | None) -> set[str]:
+    if _is_shadow(path):
+        return {field for line in text.split("\n") for field in line.split(":")[1:2]}
+    if parsed is None:
+        return literals_in(text) | values_in(text)
+    form, tree = parsed
+    # A section of an ini file is a theme, not a name: `provider = fernet` below `[token]` is no secret.
+    parts = tree.values() if form == "ini" and isinstance(tree, dict) else (tree,)
+    return {value for part in parts for value in values_in(part)}
+
+
+def _is_shadow(path: str) -> bool:
+    return _SHADOW.fullmatch(path) is not None
+
+
+def _common_form(old: _Side, new: _Side) -> trees.Form | None:
+    form = next((side.parsed[0] for side in (old, new) if side.parsed), None)
+    if form is None or all(side.says_nothing(form) or (side.parsed and side.parsed[0] == form) for side in (old, new)):
+        return form
+    return None
+
+
+def _clean_operation(operation: dict[str, JsonValue], form: trees.Form, redactor: Redactor) -> dict[str, JsonValue]:
+    if "value" not in operation:
+        return operation
+    names = trees.names(str(operation["path"]))[1 if form == "ini" else 0 :]
+    secret = any(is_secret_name(name) for name in names)
+    return {**operation, "value": _scrub_tree(redactor.tree(operation["value"], secret=secret))}
+
+
+def _diff(old: _Side, new: _Side, *, path: str, form: trees.Form | None, redactor: Redactor) -> str:
+    before, after = old.lines, new.lines
+    if _takes_long(before, after):
+        return f"too long to show: {len(before)} and {len(after)} lines"
+    try:
+        masks = _masks((old, new), path, redactor)
+    except ValueError:
+        return "not shown: it holds secrets, and where they stand in the text cannot be told"
+    # A line may hold its own remark on a missing line end.
+    found = "\n".join(difflib.unified_diff(before, after, lineterm="")).split("\n")[2:]
+    if not found:
+        return ""
+
+    def clean(line: str) -> str:
+        if line[:1] not in {" ", "-", "+"}:
+            return line
+        if _is_shadow(path):
+            name, colon, _ = line[1:].partition(":")
+            return f"{line[0]}{name}:{MARK}" if colon else f"{line[0]}{MARK}"
+        shown = redactor.text(masks.get(line[1:], line[1:]))
+        return line[0] + _scrub(shown if form else _scrub_plain(shown))
+
+    room = _SHOWN - 2
+    shown = [f"--- {path}", f"+++ {path}", *(_fit(clean(line)) for line in found[:room])]
+    if len(found) > room:
+        shown.append(f"... {len(found) - room} more lines")
+    return "\n".join(shown)
+
+
+def _takes_long(before: list[str], after: list[str]) -> bool:
+    """Whether difflib would take seconds: it searches what is left again for every block of common lines."""
+    longest = max(len(before), len(after))
+    if longest > _LONGEST:
+        return True
+    common = (Counter(before) & Counter(after)).total()
+    changed = len(before) + len(after) - 2 * common
+    return min(common, changed) * longest > _DEAREST
+
+
+def _masks(sides: Iterable[_Side], path: str, redactor: Redactor) -> dict[str, str]:
+    """Lines that hold secrets, and what to show for them. Raises `ValueError` when they cannot be found."""
+    parts: dict[str, set[tuple[int, int]]] = {}
+    for side in sides:
+        spans = [match.span() for match in _PRIVATE_KEY.finditer(side.text)]
+        if side.parsed is not None and side.secrets:
+            spans += trees.spans(side.text, path, is_secret_name)
+        for line, start, end in _by_line(side.text, spans):
+            parts.setdefault(line, set()).add((start, end))
+    return {line: _masked(line, sorted(places), redactor) for line, places in parts.items()}
+
+
+def _by_line(text: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[str, int, int]]:
+    for start, end in spans:
+        first = text.rfind("\n", 0, start) + 1
+        while first < end:
+            last = text.find("\n", first)
+            last = len(text) if last < 0 else last
+            yield text[first:last], max(start - first, 0), min(end, last) - first
+            first = last + 1
+
+
+def _masked(line: str, places: list[tuple[int, int]], redactor: Redactor) -> str:
+    shown, done = "", 0
+    for start, end in places:
+        fragment = line[max(start, done) : end]
+        value = fragment.strip()
+        bare = value.strip("\"'")
+        if bare and redactor.tree(bare, secret=True) != bare:
+            shown += line[done : max(start, done)] + fragment.replace(value, MARK)
+            done = max(end, done)
+    return shown + line[done:]
+
+
+def _scrub(text: str) -> str:
+    """Without what looks like a secret wherever it stands."""
+    if "://" in text:
+        text = _USER.sub(rf"\g<before>{MARK}\g<after>", text)
+    if "$" in text:
+        text = _HASH.sub(MARK, text)
+    return _PRIVATE_KEY.sub(MARK, text) if "-----BEGIN" in text else text
+
+
+def _scrub_plain(text: str) -> str:
+    """Without what only a text that nobody parsed needs."""
+    return _REST.sub(MARK, _DIRECTIVE.sub(rf"\g<before>{MARK}", text))
+
+
+def _scrub_tree(tree: JsonValue) -> JsonValue:
+    if isinstance(tree, dict):
+        return {name: _scrub_tree(value) for name, value in tree.items()}
+    if isinstance(tree, list):
+        return [_scrub_tree(item) for item in tree]
+    return _scrub(tree) if isinstance(tree, str) else tree
+
+
+def _fit(line: str) -> str:
+    """A line as it can be shown: no control characters, no endless ones."""
+    line = _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), line)
+    return line if len(line) <= _WIDEST else f"{line[:_WIDEST]}... {len(line) - _WIDEST} more characters"
