@@ -21,4 +21,4 @@ def test_variant(variant: Path, validate: Validate) -> None:
     assert (result["verdict"], ran.code) == (expected["verdict"], expected["exit"]), ran.err
     assert {key: first.get(key) for key in expected.get("first", {})} == expected.get("first", {})
     if expected["verdict"] == "converged":
-        assert not result["findings"]
+        assert not [each for each in result["findings"] if each["severity"] == "error"]

@@ -54,7 +54,8 @@ def test_the_schema_describes_the_scenarios_of_this_project(validate: Validate) 
     schema = json.loads(validate("schema").out)
     jsonschema.Draft202012Validator.check_schema(schema)
     for file in PROJECT.glob("*s/**/scenario.yml"):
-        jsonschema.validate(yaml.safe_load(file.read_text(encoding="utf-8")), schema)
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+        jsonschema.validate(json.loads(json.dumps(data, default=str)), schema)  # JSON has no dates
 
 
 @pytest.mark.parametrize("file", sorted(RECORDS.glob("*.json.gz")), ids=lambda file: file.name.partition(".")[0])

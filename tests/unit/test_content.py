@@ -519,8 +519,17 @@ def test_a_long_diff_is_cut_and_tells_by_how_much(lines: int) -> None:
 
 
 def test_a_long_line_is_cut() -> None:
-    shown = compare("a\n", "x" * 5000 + "\n", "/x").diff.split("\n")[-1]
-    assert shown == "+" + "x" * 999 + "... 4001 more characters"
+    shown = compare("a\n", "x" * 1500 + "\n", "/x").diff.split("\n")[-1]
+    assert shown == "+" + "x" * 1000 + "... 500 more characters"
+    assert compare("a\n", "x" * 5000 + "\n", "/x").diff.endswith("\n+... a line of 5000 characters")
+
+
+@pytest.mark.parametrize("unit", ["a.", "://a:", "_password ", "a_", " ", "x=", "-----BEGIN PRIVATE KEY-----", "$6$"])
+def test_a_line_without_an_end_takes_no_time(unit: str) -> None:
+    started = time.process_time()
+    for first in ("", "[a]\nx", "[a]\nx = "):
+        compare(None, first + unit * (600_000 // len(unit)) + "\n", "/x")
+    assert time.process_time() - started < 5
 
 
 def test_texts_too_long_for_a_diff_are_counted() -> None:
@@ -623,6 +632,7 @@ def test_no_secret_leaves_a_file_with_a_structure(text: Callable[[str], str], pa
         "transport_url = rabbit://nova:other@one:5672,nova:{}@two:5672//",
         "# connection = mysql://nova:{}@127.0.0.1/nova",
         "# password = {}",
+        "#password: some {} words",
     ],
 )
 @pytest.mark.parametrize("secret", ["q7Zx", "swordfish-1", "s3/cret9", "p@ss9w"])
@@ -644,6 +654,7 @@ def test_no_password_of_a_url_or_a_remark_leaves(line: str, secret: str) -> None
         "export OS_PASSWORD={}",
         "export OS_PASSWORD='{}'",
         "$admin_password = '{}'",
+        "admin_password = some {} words",
         "SetEnv DB_PASSWORD {}",
         "AuthLDAPBindPassword {}",
         '  [{{rabbit, [{{default_pass, <<"{}">>}}]}}]',

@@ -123,5 +123,6 @@ def test_the_schema_knows_every_key() -> None:
     parts = schema()["$defs"]
     assert isinstance(parts, dict)
     wanted = {"title", "image", "host", "services", "old", "upgrade", "new", "probes", "noise"}
+    wanted |= {"waivers", "restarts", "checks"}
     assert set(parts["Scenario"]["properties"]) == wanted
     assert set(parts["Variant"]["properties"]) == {"extends", "title", "fault"}

@@ -150,7 +150,7 @@ def _tasks(run: Run) -> Iterator[Finding]:
     elif left_out:
         yield _note_of_tasks("vacuous.tags", left_out, "left out by tags")
     if skipped := _skipped(phase):
-        yield _note_of_tasks("vacuous.tasks", skipped, "skipped each time, because their `when` did not hold")
+        yield _note_of_tasks("vacuous.tasks", skipped, "skipped each time: `when` never held")
 
 
 def _never(runs: Sequence[AnsibleRun], ran: set[tuple[str, Place | None]]) -> list[TaskName]:

@@ -20,6 +20,7 @@ _LONGEST = 20_000  # lines of a file that are compared
 _DEAREST = 30_000_000  # steps of difflib, some 50 ns each
 _SHOWN = 200  # lines of a diff
 _WIDEST = 1_000  # characters of a line of a diff
+_ENDLESS = 4_000  # characters of a line that is not searched for secrets, and so not shown
 
 _SHADOW = re.compile(r"(?:.*/)?(?:g?shadow|opasswd)(?:[-~.].*)?")
 _PRIVATE_KEY = re.compile(
@@ -34,12 +35,14 @@ _USER = re.compile(r"(?P<before>(?:://|,)[^\s/:@,'\"]*:)[^\s,'\"]+(?P<after>@)")
 # `SetEnv DB_PASSWORD x`, `AuthLDAPBindPassword x`, `{default_pass, <<"x">>}`: a compound name and no sign after it.
 _DIRECTIVE = re.compile(
     r"(?P<before>\b(?:\w*[a-z](?:Password|Passwd|Passphrase|Secret|Token)"
-    r"|(?i:\w+[_-](?:pass|passwd|password|passphrase|pwd|secret|token)))[ \t]*[ \t,][ \t]*)(?P<value>[^\s=:,].*)"
+    r"|(?i:\w+[_-](?:pass|passwd|password|passphrase|pwd|secret|token)))[ \t,]+)(?P<value>[^\s=:,].*)"
 )
 # What a shell-like value without quotes goes on with after a sign that usually ends it.
 _REST = re.compile(re.escape(MARK) + r"[\"',;}]\w\S*")
+# A line that is an assignment, perhaps commented out: all that follows is the value, or a remark on it.
+_ASSIGNED = re.compile(rf"^(?P<before>[\s#;/]*(?:export[ \t]+)?[$\w.-]+[ \t]*[=:][ \t]*{re.escape(MARK)}).+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_FIELD = re.compile(r"^(Package|Status|Version|Architecture):[ \t]*(.*?)[ \t]*$", re.MULTILINE)
+_FIELD = re.compile(r"^(Package|Status|Version|Architecture):[ \t]*(.*)$", re.MULTILINE)
 # A package that waits for a trigger is installed, and its files are in use.
 _INSTALLED = (" installed", " triggers-awaited", " triggers-pending")
 
@@ -119,8 +122,8 @@ def packages(before: bytes | None, after: bytes | None) -> tuple[PackageChange, 
 
 def _installed(status: bytes | None) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
-    for stanza in re.split(r"\n(?:[ \t]*\n)+", (status or b"").decode(errors="replace")):
-        fields: dict[str, str] = dict(_FIELD.findall(stanza))
+    for stanza in (status or b"").decode(errors="replace").split("\n\n"):
+        fields: dict[str, str] = {name: value.strip() for name, value in _FIELD.findall(stanza)}
         if fields.get("Status", "").endswith(_INSTALLED):
             found.setdefault(fields.get("Package", ""), {})[fields.get("Architecture", "")] = fields.get("Version", "")
     return found
@@ -148,7 +151,8 @@ def _secrets(text: str, path: str, parsed: tuple[trees.Form, JsonValue] | None) 
     if _is_shadow(path):
         return {field for line in text.split("\n") for field in line.split(":")[1:2]}
     if parsed is None:
-        return literals_in(text) | values_in(text)
+        searched = "\n".join(line for line in text.split("\n") if len(line) <= _ENDLESS)
+        return literals_in(searched) | values_in(searched)
     form, tree = parsed
     # A section of an ini file is a theme, not a name: `provider = fernet` below `[token]` is no secret.
     parts = tree.values() if form == "ini" and isinstance(tree, dict) else (tree,)
@@ -193,8 +197,10 @@ def _diff(old: _Side, new: _Side, *, path: str, form: trees.Form | None, redacto
         if _is_shadow(path):
             name, colon, _ = line[1:].partition(":")
             return f"{line[0]}{name}:{MARK}" if colon else f"{line[0]}{MARK}"
+        if len(line) > _ENDLESS:
+            return f"{line[0]}... a line of {len(line) - 1} characters"
         shown = redactor.text(masks.get(line[1:], line[1:]))
-        return line[0] + _scrub(shown if form else _scrub_plain(shown))
+        return line[0] + _ASSIGNED.sub(r"\g<before>", _scrub(shown if form else _scrub_plain(shown)))
 
     room = _SHOWN - 2
     shown = [f"--- {path}", f"+++ {path}", *(_fit(clean(line)) for line in found[:room])]
@@ -253,7 +259,9 @@ def _scrub(text: str) -> str:
         text = _USER.sub(rf"\g<before>{MARK}\g<after>", text)
     if "$" in text:
         text = _HASH.sub(MARK, text)
-    return _PRIVATE_KEY.sub(MARK, text) if "-----BEGIN" in text else text
+    if "-----BEGIN" in text:
+        text = _PRIVATE_KEY.sub(MARK, text)
+    return text
 
 
 def _scrub_plain(text: str) -> str:

@@ -61,7 +61,7 @@ _UNITS = {".automount", ".mount", ".path", ".scope", ".service", ".slice", ".soc
 _BLANK = " \t\r"
 # Not the tests of a shell: `[ -f x ]`.
 _SECTION = re.compile(r"\[(?P<name>[^\s\[\]\-!$\"'\\][^\[\]]*|[ \t]*\w+[ \t]*)\][ \t]*(?:[#;].*)?")
-_OPTION = re.compile(r"(?P<name>[^\s=:\[\]<>{}()$\"'`|&,#;!?*\\-][^=:<>{}()]*?)[ \t]*[=:](?P<value>.*)")
+_OPTION = re.compile(r"(?P<name>[^\s=:\[\]<>{}()$\"'`|&,#;!?*\\-][^=:<>{}()]{,300})[=:](?P<value>.*)")
 _BARE = re.compile(r"[A-Za-z0-9_][\w.@/-]*")
 _INCLUDE = re.compile(r"(?P<name>!include(?:dir)?)[ \t]+(?P<value>\S.*)")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
@@ -224,9 +224,8 @@ class _Ini:
         if match is not None:
             value = match["value"].strip(_BLANK)
             end = start + len(content)
-            self._open = _Option(
-                section=self._section, name=match["name"], lines=[value], spans=[(end - len(value), end)]
-            )
+            name = match["name"].rstrip(_BLANK)
+            self._open = _Option(section=self._section, name=name, lines=[value], spans=[(end - len(value), end)])
         elif self.sections and _BARE.fullmatch(content):
             self._open = _Option(section=self._section, name=content)
         else:
