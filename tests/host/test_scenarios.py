@@ -16,17 +16,36 @@ NAMES = load.names(PROJECT / "scenarios")
 def test_scenario_converges(name: str, validate: Validate) -> None:
     ran = validate("scenario", name, "--format", "json")
     result = ran.result
-    assert (result["verdict"], ran.code, result["findings"]) == ("converged", 0, []), ran.err
+    errors = [finding for finding in result["findings"] if finding["severity"] in {"error", "warning"}]
+    assert (result["verdict"], ran.code, errors) == ("converged", 0, []), ran.err
     phases = {phase["name"]: phase["counts"] for phase in result["phases"]}
-    assert list(phases) == ["old", "upgrade", "converge", "again"]
+    assert list(phases) == ["old", "fresh", "upgrade", "converge", "again"]
     assert phases["old"]["changed"] > 0
     assert phases["upgrade"]["changed"] > 0
     if name == "newton-ocata":
         assert phases["converge"]["resources"] > 600
-        assert phases["converge"]["probes"] >= 5
     for phase in ("converge", "again"):
         assert phases[phase]["evaluated"] > 0
         assert [phases[phase][what] for what in ("changed", "failed", "skipped")] == [0, 0, 0]
+    for phase in result["phases"]:
+        seen = phase["witnesses"]
+        assert seen["disk"]["paths_compared"] > 0
+        assert ("services" in seen) == (name != "plain-files")
+        if phase["name"] == "upgrade":
+            assert seen["borders"]["tasks_watched"] >= phase["counts"]["tasks"]
+            assert seen["disk"]["differ"] > 0
+        if phase["name"] in {"fresh", "upgrade", "converge"}:
+            assert seen["probes"]["asked"] > 0
+
+
+@pytest.mark.parametrize("name", [each for each in NAMES if each != "newton-ocata"])
+@pytest.mark.parametrize("how", [("--release", "old"), ("--release", "new"), ("--upgrade",)])
+def test_a_second_run_changes_nothing(name: str, how: tuple[str, ...], validate: Validate) -> None:
+    ran = validate("idempotence", name, *how, "--format", "json")
+    assert (ran.result["verdict"], ran.code) == ("converged", 0), ran.out
+    first, second = ran.result["phases"][-2:]
+    assert first["counts"]["changed"] > 0
+    assert second["counts"]["changed"] == 0
 
 
 @pytest.mark.parametrize(("suite", "puppet"), [("bullseye", "puppet"), ("trixie", "puppet-agent")])

@@ -520,7 +520,7 @@ def test_a_long_diff_is_cut_and_tells_by_how_much(lines: int) -> None:
 
 def test_a_long_line_is_cut() -> None:
     shown = compare("a\n", "x" * 1500 + "\n", "/x").diff.split("\n")[-1]
-    assert shown == "+" + "x" * 1000 + "... 500 more characters"
+    assert shown == "+" + "x" * 999 + "... 501 more characters"
     assert compare("a\n", "x" * 5000 + "\n", "/x").diff.endswith("\n+... a line of 5000 characters")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from pydantic import JsonValue
@@ -20,7 +20,7 @@ _LONGEST = 20_000  # lines of a file that are compared
 _DEAREST = 30_000_000  # steps of difflib, some 50 ns each
 _SHOWN = 200  # lines of a diff
 _WIDEST = 1_000  # characters of a line of a diff
-_ENDLESS = 4_000  # characters of a line that is not searched for secrets, and so not shown
+_ENDLESS = 4_000  # characters of a line or value that is not searched for secrets, and so not shown
 
 _SHADOW = re.compile(r"(?:.*/)?(?:g?shadow|opasswd)(?:[-~.].*)?")
 _PRIVATE_KEY = re.compile(
@@ -175,7 +175,8 @@ def _clean_operation(operation: dict[str, JsonValue], form: trees.Form, redactor
         return operation
     names = trees.names(str(operation["path"]))[1 if form == "ini" else 0 :]
     secret = any(is_secret_name(name) for name in names)
-    return {**operation, "value": _scrub_tree(redactor.tree(operation["value"], secret=secret))}
+    value = redactor.tree(_each_text(operation["value"], _bounded), secret=secret)
+    return {**operation, "value": _each_text(value, _scrub)}
 
 
 def _diff(old: _Side, new: _Side, *, path: str, form: trees.Form | None, redactor: Redactor) -> str:
@@ -269,12 +270,16 @@ def _scrub_plain(text: str) -> str:
     return _REST.sub(MARK, _DIRECTIVE.sub(rf"\g<before>{MARK}", text))
 
 
-def _scrub_tree(tree: JsonValue) -> JsonValue:
+def _bounded(text: str) -> str:
+    return text if len(text) <= _ENDLESS else f"... a text of {len(text)} characters"
+
+
+def _each_text(tree: JsonValue, change: Callable[[str], str]) -> JsonValue:
     if isinstance(tree, dict):
-        return {name: _scrub_tree(value) for name, value in tree.items()}
+        return {name: _each_text(value, change) for name, value in tree.items()}
     if isinstance(tree, list):
-        return [_scrub_tree(item) for item in tree]
-    return _scrub(tree) if isinstance(tree, str) else tree
+        return [_each_text(item, change) for item in tree]
+    return change(tree) if isinstance(tree, str) else tree
 
 
 def _fit(line: str) -> str:
