@@ -13,22 +13,10 @@ import sys
 from pathlib import Path
 
 from validator.host.cache import Cache
+from validator.progress import Silent
 from validator.record import Phase
 from validator.scenario import load
 from validator.validate import validate
-
-
-class Silent:
-    """Shows no progress."""
-
-    def phase_starts(self, name: str, what: str) -> None:
-        """Nothing."""
-
-    def doing(self, what: str) -> None:
-        """Nothing."""
-
-    def phase_ends(self, name: str, what: str, *, seconds: float, cached: bool) -> None:
-        """Nothing."""
 
 
 def row(name: str, phase: str, watched: float, witness: float) -> str:

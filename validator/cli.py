@@ -108,6 +108,42 @@ def idempotence(
 
 
 @app.command()
+def selftest(
+    name: Name,
+    *,
+    root: Root = SCENARIOS,
+    format: Format = "text",  # noqa: A002 - the option's name
+    output: Output = None,
+    only: Annotated[list[str] | None, typer.Option("--only", help="Only these faults; `*` matches anything.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many, spread over all kinds.")] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Faults that run at the same time.")] = 1,
+    keep: Annotated[Path | None, typer.Option("--keep", help="Leave the faulty files in this new directory.")] = None,
+    list_only: Annotated[bool, typer.Option("--list", help="Only list the faults.")] = False,
+) -> None:
+    """Seed faults into a scenario, one at a time, and count those that are caught.
+
+    Exit status: 0 none was missed, 1 some were, 3 some could not be judged.
+    """
+    from validator.render import selftest as rendered  # noqa: PLC0415 - keeps --help fast
+    from validator.selftest import mutants  # noqa: PLC0415
+    from validator.selftest.run import Wanted  # noqa: PLC0415
+    from validator.selftest.run import selftest as run_selftest  # noqa: PLC0415
+
+    _known(format)
+    _writable(output)
+    loaded = load.find(name, root)
+    if list_only:
+        typer.echo(rendered.listing(mutants.derive(loaded)), nl=False)
+        return
+    wanted = Wanted(only=tuple(only or ()), limit=limit, jobs=jobs, keep=keep)
+    with Live(Console(stderr=True)) as progress:
+        result = run_selftest(loaded, Cache.open(), progress, wanted)
+    _write(rendered.document(result) if format == "json" else rendered.text(result), output)
+    worst = Exit.CANNOT_JUDGE if result.count("broken") else Exit.CONVERGED
+    raise typer.Exit(Exit.DIVERGED if result.count("missed") else worst)
+
+
+@app.command()
 def judge(
     record: Annotated[Path, typer.Argument(help="A saved record.json (see `records` of a result).")],
     format: Format = "text",  # noqa: A002 - the option's name
@@ -212,14 +248,17 @@ def _writable(output: Path | None) -> None:
 
 
 def _deliver(result: Result, name: str, output: Path | None, *, details: bool) -> None:
-    text = RENDERERS[name](result, details=details)
+    _write(RENDERERS[name](result, details=details), output)
+    raise typer.Exit(result.exit_code)
+
+
+def _write(text: str, output: Path | None) -> None:
     if output is None:
         typer.echo(text, nl=False)
-    else:
-        unfinished = output.with_name(f".{output.name}.{time.time_ns()}")
-        try:
-            unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(output)
-        except OSError as error:
-            raise UsageError(f"{output} cannot be written: {error.strerror}") from error
-    raise typer.Exit(result.exit_code)
+        return
+    unfinished = output.with_name(f".{output.name}.{time.time_ns()}")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(output)
+    except OSError as error:
+        raise UsageError(f"{output} cannot be written: {error.strerror}") from error

@@ -39,9 +39,12 @@ def replays(work: Work, bench: Bench, layers: tuple[Path, ...]) -> tuple[Replay,
     layer = bench.host.directory / "put-back"
     put_back(paths, Stack(layers), bench.stack, layer)
     work.progress.doing(f"replaying: {len(paths)} path(s) as before the upgrade, then Puppet")
+    found: list[Replay] = []
     with work.host((layer, *bench.stack.layers), "again") as fork:
-        applied = phases.apply(fork, work.scenario.new, work.plan.new, step=None, number=1)
-    return (Replay(paths=paths, puppet=applied, trouble=applied.trouble),)
+        for step in work.scenario.new.steps or (None,):
+            applied = phases.apply(fork, work.scenario.new, work.plan.new, step=step, number=1, debug=True)
+            found.append(Replay(paths=paths, puppet=applied, trouble=applied.trouble))
+    return tuple(found)
 
 
 def _so_far(work: Work) -> Run:

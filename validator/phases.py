@@ -103,8 +103,10 @@ def _phase(
     )
 
 
-def apply(bench: Bench, release: Release, staged: StagedRelease, *, step: int | None, number: int) -> PuppetRun:
-    """One `puppet apply`, unwatched."""
+def apply(
+    bench: Bench, release: Release, staged: StagedRelease, *, step: int | None, number: int, debug: bool = False
+) -> PuppetRun:
+    """One `puppet apply`, unwatched. With `debug` its report says which execs ran their command."""
     output = f"{OUTPUT}/{staged.place}-{number}-{step}-{time.monotonic_ns()}"
     bench.host.run("mkdir", "-p", "-m", "0700", output, label="making room for a report")
     facts = {**release.facts, **({} if step is None else {"step": str(step)})}
@@ -117,6 +119,7 @@ def apply(bench: Bench, release: Release, staged: StagedRelease, *, step: int | 
         output=output,
         facts=facts,
         may_exclude=knows.code == 0,
+        debug=debug,
     )
     done = process.run(
         bench.host.command(

@@ -323,17 +323,25 @@ class Companion:
     """A child that runs beside this process until it is stopped, or until this process dies.
 
     The child gets a descriptor (its last argument) that reaches end-of-file at that moment, and answers
-    with one line on standard output when it is ready.
+    with one line on standard output when it is ready. `inherit` names variables of this process's environment.
     """
 
-    def __init__(self, argv: tuple[str, ...], *, label: str, keep: tuple[int, ...] = (), log: Path) -> None:
+    def __init__(
+        self,
+        argv: tuple[str, ...],
+        *,
+        label: str,
+        keep: tuple[int, ...] = (),
+        log: Path,
+        inherit: tuple[str, ...] = (),
+    ) -> None:
         read, self._lifeline = os.pipe()
         self.label = label
         with log.open("wb") as errors:
             try:
                 self._child = subprocess.Popen(
                     [*argv, str(read)],
-                    env=dict(CLEAN_ENV),
+                    env={**CLEAN_ENV, **{name: os.environ[name] for name in inherit if name in os.environ}},
                     cwd="/",
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,

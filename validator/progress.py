@@ -16,3 +16,16 @@ class Progress(Protocol):
 
     def phase_ends(self, name: str, what: str, *, seconds: float, cached: bool) -> None:
         """A phase is over; `what` sums it up."""
+
+
+class Silent:
+    """A listener that shows nothing."""
+
+    def phase_starts(self, name: str, what: str) -> None:
+        """A phase begins."""
+
+    def doing(self, what: str) -> None:
+        """Within the phase."""
+
+    def phase_ends(self, name: str, what: str, *, seconds: float, cached: bool) -> None:
+        """A phase is over."""

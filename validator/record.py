@@ -81,7 +81,9 @@ class Report:
     """Puppet's report of one run.
 
     `resources` counts all resources in it, `evaluated` those of the catalog that Puppet really looked at: without
-    skipped ones and without the schedules and the filebucket that every catalog gets.
+    skipped ones and without the schedules and the filebucket that every catalog gets. `executed` are the execs whose
+    command ran, guards apart; None when Puppet was not asked to tell. (It notes a refresh of an exec whose guard then
+    holds it back just the same.)
     """
 
     format: int
@@ -96,6 +98,7 @@ class Report:
     metrics: dict[str, dict[str, float]]
     notable: tuple[Resource, ...]
     logs: tuple[LogLine, ...]
+    executed: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import json
 import time
 import uuid
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from validator import __version__, forks, phases, record
@@ -22,6 +22,7 @@ from validator.record import (
 )
 from validator.scenario.load import Loaded
 from validator.scenario.paths import written
+from validator.selftest import kept
 from validator.work import Work
 
 
@@ -41,12 +42,14 @@ def validate(
     fail_fast: bool = False,
     kind: Kind = "upgrade",
     release: ReleaseName = "new",
+    keep: bool = True,
 ) -> Recorded:
     """Run a scenario to its end, or to where it cannot go on, and save the record.
 
     What goes wrong on the way is part of the record, so that it can be judged. Raised is only what the author must
     mend before anything can run (`ScenarioError`, `UsageError`). With `fail_fast` there is no second Puppet run
     once the first has shown a divergence. `release` is the one that a double run (kind `idempotence`) deploys.
+    Without `keep` the record is not saved.
     """
     started, clock = time.time(), time.monotonic()
     name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(started))}-{uuid.uuid4().hex[:6]}"
@@ -59,7 +62,7 @@ def validate(
         validator=__version__,
         started=started,
         seconds=time.monotonic() - clock,
-        subject=_subject(plan),
+        subject=replace(_subject(plan), selftest=kept.recall(cache, plan.digest)),
         phases=tuple(work.phases),
         troubles=tuple(work.troubles),
         agreement=work.agreement,
@@ -67,7 +70,7 @@ def validate(
     )
     # Once more over everything: a phase may have shown a secret before a later one told that it is one.
     redacted = record.load_text(json.dumps(work.redactor.tree(json.loads(record.dump(run)))))
-    return Recorded(run=redacted, path=_save(redacted, cache))
+    return Recorded(run=redacted, path=_save(redacted, cache) if keep else Path())
 
 
 def _upgrade(work: Work, held: ExitStack) -> None:

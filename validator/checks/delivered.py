@@ -33,20 +33,22 @@ class Deliveries:
     """What is known of a target. `done`: nothing can be lost, whenever the source was written.
 
     `times` are Unix times, in order; one up to `slack` seconds earlier than a write still counts as after it.
-    `blind`: who should have watched it did not, so that nothing can be said.
+    `blind`: who should have watched it did not, so that nothing can be said. `reloads` are reloads of a unit that
+    count for nothing, because Puppet would have restarted it.
     """
 
     times: tuple[float, ...] = ()
     done: bool = False
     slack: float = 0.0
     blind: bool = False
+    reloads: tuple[float, ...] = ()
 
     def after(self, written: float) -> bool:
         """Whether it was delivered after a source was written."""
         if self.done:
             return True
         # A unit that started in the very moment of the write may have read the old file.
-        return any(time > written - self.slack or (self.slack and time == written - self.slack) for time in self.times)
+        return any(time > written - self.slack for time in self.times)
 
     def before(self, written: float) -> float | None:
         """The last delivery that came too early."""
@@ -141,7 +143,11 @@ def _of_service(run: Run, target: CatalogResource) -> Deliveries:
     sight = _Sight(run, unit, reloads=reloads)
     if not text(target.parameters.get("ensure")) and not sight.runs and (sight.states or not own):
         return Deliveries(done=not sight.blind, blind=sight.blind)
-    return Deliveries(times=tuple(sorted((*times, *sight.times))), blind=sight.blind and not sight.states)
+    return Deliveries(
+        times=tuple(sorted((*times, *sight.times))),
+        blind=sight.blind and not sight.states,
+        reloads=() if reloads else sight.reloads,
+    )
 
 
 class _Sight:
@@ -163,7 +169,9 @@ class _Sight:
         began = {state.invocation: state.started_at for state in self.states if state.invocation and state.started_at}
         kinds = {"started", "reloaded"} if reloads else {"started"}
         seen = (event for phase in phases if phase.services is not None for event in phase.services.events)
-        events = [event for event in seen if event.unit in names and event.kind in kinds]
+        own = [event for event in seen if event.unit in names]
+        events = [event for event in own if event.kind in kinds]
+        self.reloads = tuple(event.time for event in own if event.kind == "reloaded")
         self.times = {state.started_at for state in self.states if state.started_at} | {
             event.time if event.kind == "reloaded" else began.get(event.invocation, event.time) for event in events
         }

@@ -16,6 +16,7 @@ DIFFERS = {"added", "removed", "type", "content"}
 PATH_ARGUMENTS = ("path", "dest", "name", "src")
 PACKAGE_MODULES = {"apt", "dnf", "dnf5", "package", "yum", "zypper"}
 PACKAGE_ARGUMENTS = ("name", "pkg", "package", "deb")
+UPGRADES = [True, "dist", "full", "safe", "yes"]  # values of apt's `upgrade` that do something
 PACKAGE_LISTS = "/var/lib/dpkg/info"  # dpkg writes NAME.list or NAME:ARCHITECTURE.list when it unpacks a package
 
 
@@ -142,7 +143,7 @@ def _package_task(phase: Phase, name: str) -> Task | None:
         task
         for task in tasks
         if isinstance(task.args, dict)
-        and (task.args.get("upgrade") not in {None, False, "no", "none"} or _names(task, PACKAGE_ARGUMENTS, "*"))
+        and (task.args.get("upgrade") in UPGRADES or _names(task, PACKAGE_ARGUMENTS, "*"))
     ]
     return next(iter((named or every)[-1:]), None)
 

@@ -23,6 +23,7 @@ from validator.findings import Finding, Left
 from validator.record import Catalog, CatalogResource, Run
 
 SHOWN = 20
+RELOADED = " A reload does not count: the resource does not say (`restart => ...`) that one is enough."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,10 +123,9 @@ def _changed_by_puppet(run: Run) -> frozenset[str]:
 
 
 def _sources(catalog: Catalog, disk: Disk, sent: frozenset[str]) -> Iterator[_Source]:
-    containers = relations.containers(catalog)
     declared = managed.declared_paths(catalog)
     for resource in catalog.resources:
-        if resource.ref not in sent and resource.ref not in containers:
+        if resource.ref not in sent:
             for write in managed.writes(resource, disk, declared):
                 made = relations.kind_of(resource.ref) == "Concat_file" and f"File[{write.path}]" in sent
                 if not made:
@@ -183,7 +183,7 @@ def _hint(run: Run, target: _Target) -> str:
         return (
             f"Restart {delivered.unit_of(target.resource)} after the last write: a handler that the writing task "
             "notifies, or a task after it. `checks.confirm: replay` shows whether Puppet would have done it."
-        )
+        ) + (RELOADED if any(time > written for time in target.deliveries.reloads) else "")
     command = delivered.command_of(target.resource)
     said = command.text or " ".join(command.words)
     hint = (

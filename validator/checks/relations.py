@@ -94,11 +94,6 @@ def title_of(ref: str) -> str:
     return ref.partition("[")[2].removesuffix("]")
 
 
-def containers(catalog: Catalog) -> frozenset[str]:
-    """References of classes, stages and defined types, as the catalog spells them."""
-    return _Names(catalog).containers
-
-
 class _Names:
     """The catalog's own spelling of references: a relation may name a class in small letters, a file by its path."""
 
@@ -110,7 +105,7 @@ class _Names:
         # A title beats another resource's second name.
         self._known.update({_canonical(resource.ref): resource.ref for resource in catalog.resources})
         self.edges = tuple((self.find(container), self.find(contained)) for container, contained in catalog.edges)
-        self.containers = frozenset(
+        self._containers = frozenset(
             {container for container, _ in self.edges}
             | {resource.ref for resource in catalog.resources if _is_container(resource.ref)}
         )
@@ -122,11 +117,11 @@ class _Names:
 
     def entry(self, ref: str) -> str:
         """Where an event for it arrives."""
-        return ref + BEGAN if ref in self.containers or _is_container(ref) else ref
+        return ref + BEGAN if ref in self._containers else ref
 
     def exit(self, ref: str) -> str:
         """Where its events, or those of all it contains, come from."""
-        return ref + ENDED if ref in self.containers or _is_container(ref) else ref
+        return ref + ENDED if ref in self._containers else ref
 
 
 def _is_container(ref: str) -> bool:
@@ -139,7 +134,7 @@ def _canonical(ref: str) -> str:
     kind, title = _capitalised(kind_of(ref.strip())), title_of(ref.strip())
     if kind == "Class":
         title = _capitalised(title)
-    elif kind == "File" and title != "/":
+    elif kind == "File":
         title = title.rstrip("/")
     return f"{kind}[{title}]"
 
@@ -152,8 +147,7 @@ def _other_names(resource: CatalogResource) -> Iterator[str]:
     """What else a relation may call it (lib/puppet/resource/catalog.rb, create_resource_aliases)."""
     yield from _refs(resource.parameters.get("alias"))
     for parameter in ("name", "path"):
-        # Many execs share a command and a search path: they are known by title only.
-        if kind_of(resource.ref) != "Exec" and (name := _identity(resource, parameter)):
+        if name := _identity(resource, parameter):
             yield name
 
 

@@ -38,6 +38,7 @@ class _Replay:
         self._notable = {resource.ref: resource for resource in report.notable}
         self._declared = {resource.ref: resource for resource in catalog.resources}
         self._graph = relations.refreshes(catalog)
+        self._executed = report.executed
         self._failed = any(
             resource.failed or resource.failed_to_restart or resource.skipped for resource in report.notable
         )
@@ -50,12 +51,18 @@ class _Replay:
             return Answer(says="needless")
         refreshed = self._notable.get(target)
         refreshes = [event for event in (refreshed.events if refreshed else ()) if event.property is None]
+        if sent and refreshes and self._held_back(target):
+            return Answer(says="needless")
         if sent and refreshes:
             return Answer(says="needed", message=refreshes[0].message)
         # A service that Puppet has just started is not refreshed, and what follows a failure is not reached.
         if sent is None or self._failed or refreshed is not None:
             return Answer(says="open")
         return Answer(says="needless")
+
+    def _held_back(self, target: str) -> bool:
+        """Whether an exec was refreshed and its own `onlyif` or `unless` kept the command from running."""
+        return relations.kind_of(target) == "Exec" and self._executed is not None and target not in self._executed
 
     def _changed(self, source: CatalogResource) -> bool | None:
         """Whether Puppet changed it. None when that cannot be told."""

@@ -10,7 +10,8 @@ import base64
 import binascii
 import contextlib
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ FORMATS = range(10, 13)
 # Not `time`: its keys are names of types, and redaction would take the seconds of a type called `..._token`.
 METRICS = {"changes", "events", "resources"}
 LAST_KEY = "cached_catalog_status"
+EXECUTED = re.compile(r"(?P<ref>Exec\[.*\])\(provider=\w+\)", re.DOTALL)
 LOUD = {"warning", "err", "alert", "emerg", "crit"}
 # Puppet's own packages install outside the usual path.
 PATH_SUFFIX = ":/opt/puppetlabs/bin"
@@ -54,7 +56,8 @@ class UnreadableError(ValueError):
 class Apply:
     """One `puppet apply`. Paths are the host's; `output` is an empty directory that only this run writes to.
 
-    `may_exclude`: this Puppet knows the setting `exclude_unchanged_resources`.
+    `may_exclude`: this Puppet knows the setting `exclude_unchanged_resources`. `debug`: its report shall say which
+    commands ran.
     """
 
     manifest: str
@@ -63,6 +66,7 @@ class Apply:
     output: str
     facts: Mapping[str, str]
     may_exclude: bool = False
+    debug: bool = False
 
     @property
     def report(self) -> str:
@@ -88,6 +92,7 @@ def command(apply: Apply) -> tuple[str, ...]:
         f"--lastrunreport={apply.report}",
         f"--client_datadir={apply.catalogs}",
         "--catalog_cache_terminus=json",
+        *(("--debug",) if apply.debug else ()),
         *((f"--no-{WHOLE_REPORT}",) if apply.may_exclude else ()),
         *((f"--modulepath={':'.join(apply.modulepath)}",) if apply.modulepath else ()),
         *((f"--hiera_config={apply.hiera}",) if apply.hiera else ()),
@@ -136,7 +141,18 @@ def parse_report(text: bytes, *, places: Places, redactor: Redactor) -> Report:
             _resource(str(ref), status, places, redactor) for ref, status in statuses.items() if _is_notable(status)
         ),
         logs=tuple(_log(log, places, redactor) for log in raw.get("logs") or () if _is_kept(log)),
+        executed=_executed(raw.get("logs") or ()),
     )
+
+
+def _executed(logs: Sequence[Mapping[str, Any]]) -> tuple[str, ...] | None:
+    """Execs whose command ran, from the debug lines of their provider (lib/puppet/provider/exec.rb, `run`)."""
+    if not any(log.get("level") == "debug" for log in logs):
+        return None
+    ran = (
+        EXECUTED.fullmatch(str(log.get("source"))) for log in logs if str(log.get("message")).startswith("Executing '")
+    )
+    return tuple(dict.fromkeys(match["ref"] for match in ran if match))
 
 
 def parse_catalog(text: bytes, *, places: Places, redactor: Redactor) -> Catalog:

@@ -29,6 +29,8 @@ _UNREADABLE = (yaml.YAMLError, ValueError, ArithmeticError, LookupError, TypeErr
 _DEEPEST = 100
 # A few nested aliases can stand for billions of values.
 _MOST_VALUES = 1_000_000
+# What YAML allows for a key on one line.
+_LONGEST_KEY = 1024
 # Python writes no integer of more than 4,300 digits.
 _LONGEST_INTEGER = 4096
 
@@ -62,7 +64,7 @@ _BLANK = " \t\r"
 # Not the tests of a shell: `[ -f x ]`.
 _SECTION = re.compile(r"\[(?P<name>[^\s\[\]\-!$\"'\\][^\[\]]*|[ \t]*\w+[ \t]*)\][ \t]*(?:[#;].*)?")
 _OPTION = re.compile(r"(?P<name>[^\s=:\[\]<>{}()$\"'`|&,#;!?*\\-][^=:<>{}()]{,300})[=:](?P<value>.*)")
-_BARE = re.compile(r"[A-Za-z0-9_][\w.@/-]*")
+_BARE = re.compile(r"[A-Za-z0-9_][\w.@/-]{,300}")
 _INCLUDE = re.compile(r"(?P<name>!include(?:dir)?)[ \t]+(?P<value>\S.*)")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 
@@ -299,8 +301,8 @@ class _Plain:
         made: dict[str, JsonValue] = {}
         for key, value in mapping.items():
             name = self._name(key, depth)
-            if name in made:
-                raise ValueError("two keys would be one")
+            if name in made or len(name) > _LONGEST_KEY:
+                raise ValueError("two keys would be one, or a key is no key")
             made[name] = self.value(value, depth)
         return made
 

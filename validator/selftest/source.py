@@ -1,0 +1,177 @@
+"""A YAML file that is edited as text: the rest of it, comments and all, stays as it was."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+BLOCKS = ("block", "rescue", "always")
+LISTS = ("pre_tasks", "tasks", "post_tasks", "handlers")
+IMPORTS = ("import_tasks", "include_tasks")
+NUMBER = re.compile(r"-?\d+")
+FLIPPED = {
+    "true": "false",
+    "false": "true",
+    "True": "False",
+    "False": "True",
+    "yes": "no",
+    "no": "yes",
+    "on": "off",
+    "off": "on",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A task where it stands: the file (relative to the directory of the tasks), its text, and its node."""
+
+    file: str
+    text: str
+    node: yaml.MappingNode
+    handler: bool
+
+    @property
+    def keys(self) -> Mapping[str, tuple[yaml.Node, yaml.Node]]:
+        """Its keys, each with the nodes of key and value."""
+        return mapping(self.node)
+
+    @property
+    def line(self) -> int:
+        """Where it begins, from 1."""
+        return int(self.node.start_mark.line) + 1
+
+    @property
+    def name(self) -> str:
+        """What it is called, or its first key."""
+        keys = self.keys
+        named = keys.get("name")
+        return scalar(named[1]) or "" if named else next(iter(keys), "")
+
+    def module(self, *names: str) -> Mapping[str, tuple[yaml.Node, yaml.Node]] | None:
+        """The arguments of its module when that is one of `names` (without collection), given as a mapping."""
+        for key, (_, value) in self.keys.items():
+            if key.rpartition(".")[2] in names:
+                return mapping(value)
+        return None
+
+    def uses(self, *names: str) -> bool:
+        """Whether its module is one of `names` (without collection)."""
+        return any(key.rpartition(".")[2] in names for key in self.keys)
+
+    def replaced(self, node: yaml.Node, text: str) -> str:
+        """The file with another text for a node."""
+        return self.text[: node.start_mark.index] + text + self.text[node.end_mark.index :]
+
+    def without(self) -> str:
+        """The file with a task that does nothing in place of this one."""
+        lines = self.text.splitlines(keepends=True)
+        first = self.node.start_mark.line
+        indent = " " * max(self.node.start_mark.column - 2, 0)
+        rest = lines[_end_line(self.node, len(lines)) :]
+        return "".join([*lines[:first], f"{indent}- ansible.builtin.meta: noop\n", *rest])
+
+    def without_key(self, name: str) -> str:
+        """The file without one key of the task."""
+        key, value = self.keys[name]
+        if self.node.flow_style:
+            start, end = key.start_mark.index, value.end_mark.index
+            after = re.match(r"\s*,\s*", self.text[end:])
+            if after:
+                return self.text[:start] + self.text[end + after.end() :]
+            return self.text[:start].rstrip().removesuffix(",") + self.text[end:]
+        lines = self.text.splitlines(keepends=True)
+        return "".join([*lines[: key.start_mark.line], *lines[_end_line(value, len(lines)) :]])
+
+    def with_key(self, name: str, value: str) -> str:
+        """The file with one more key in the task, or another value for it."""
+        if name in self.keys:
+            return self.replaced(self.keys[name][1], value)
+        at = self.node.start_mark.index
+        if self.node.flow_style:
+            return f"{self.text[: at + 1]} {name}: {value}, {self.text[at + 1 :].lstrip(' ')}"
+        return f"{self.text[:at]}{name}: {value}\n{' ' * self.node.start_mark.column}{self.text[at:]}"
+
+
+def tasks(directory: Path, file: str) -> Iterator[Task]:
+    """The tasks of a playbook or list of tasks, of what it imports by a literal name, and of roles beside it."""
+    waiting, seen = [file], set[str]()
+    roles = sorted((*directory.glob("roles/*/tasks/*.yml"), *directory.glob("roles/*/handlers/*.yml")))
+    waiting += [str(path.relative_to(directory)) for path in roles]
+    while waiting:
+        name = waiting.pop(0)
+        if name in seen or not (directory / name).is_file():
+            continue
+        seen.add(name)
+        text = (directory / name).read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        for task in _below(root, name, text, handler="/handlers/" in name):
+            yield task
+            for key in IMPORTS:
+                for known, (_, value) in task.keys.items():
+                    target = scalar(value)
+                    if known.rpartition(".")[2] == key and target and "{{" not in target:
+                        waiting.append(str((Path(name).parent / target).as_posix()))
+
+
+def _below(node: yaml.Node | None, file: str, text: str, *, handler: bool) -> Iterator[Task]:
+    if not isinstance(node, yaml.SequenceNode):
+        return
+    for item in node.value:
+        if not isinstance(item, yaml.MappingNode):
+            continue
+        keys = mapping(item)
+        inner = [(name, keys[name][1]) for name in (*LISTS, *BLOCKS) if name in keys]
+        if inner or "hosts" in keys:
+            for name, value in inner:
+                yield from _below(value, file, text, handler=handler or name == "handlers")
+        else:
+            yield Task(file=file, text=text, node=item, handler=handler)
+
+
+def mapping(node: yaml.Node) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+    """The keys of a mapping node; empty for others."""
+    if not isinstance(node, yaml.MappingNode):
+        return {}
+    return {str(key.value): (key, value) for key, value in node.value if isinstance(key, yaml.ScalarNode)}
+
+
+def scalar(node: yaml.Node) -> str | None:
+    """The text of a scalar; None for others."""
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else None
+
+
+def changed(node: yaml.ScalarNode) -> str:
+    """How a scalar is written with another value of the same kind."""
+    value, style = str(node.value), node.style
+    if style in {"|", ">"}:
+        return f'"{_escaped(value)}changed\\n"\n'  # such a scalar ends behind its last line
+    other = another(value)
+    if style == "'":
+        return "'" + other.replace("'", "''") + "'"
+    return f'"{_escaped(other)}"' if style == '"' or not other.strip() or value == "" else other
+
+
+def another(value: str) -> str:
+    """Another value of the same kind: the next number, the opposite, a longer word."""
+    if value in FLIPPED:
+        return FLIPPED[value]
+    if NUMBER.fullmatch(value):
+        return str(int(value) + 1)
+    return f"{value}-changed" if value else "changed"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _end_line(node: yaml.Node, last: int) -> int:
+    """The line behind a node. A block ends where the next token begins, and takes comments between along."""
+    flow = getattr(node, "flow_style", None)
+    is_block = isinstance(node, yaml.CollectionNode) and not flow
+    if is_block or (isinstance(node, yaml.ScalarNode) and node.style in {"|", ">"}):
+        return min(int(node.end_mark.line), last)
+    return int(node.end_mark.line) + 1
