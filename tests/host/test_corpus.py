@@ -24,6 +24,9 @@ def test_twin(twin: Path, validate: Validate) -> None:
     else:
         wanted = expected["first"]
         assert {key: errors[0][key] for key in wanted} == wanted
+    found = [(finding["rule"], finding["subject"]) for finding in ran.result["findings"]]
+    for also in expected.get("also", []):
+        assert (also["rule"], also["subject"]) in found
 
 
 def test_every_case_has_a_fault_a_healthy_twin_and_an_explanation() -> None:

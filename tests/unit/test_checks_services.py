@@ -258,3 +258,50 @@ def test_a_release_that_is_applied_twice_is_judged_by_its_own_starts() -> None:
     fresh = replace(make.phase("fresh", make.applied("f")), services=seen)
     again = replace(make.phase("again", make.applied("a")), services=ServicesSeen(events=(), states=(FAILED,)))
     assert told(make.of_kind("idempotence", fresh, again)) == [("service.died", "diverged", "app.service")]
+
+
+def test_a_restart_that_did_not_come_back_is_no_stop() -> None:
+    half = make.unit_event("stopped", 3.0, job="restart")
+    run = world(end=(DOWN,), events={"upgrade": (START, half)}, watched=("app.service",))
+    assert "service.died" in [rule for rule, _, _ in told(run)]
+
+
+@pytest.mark.parametrize(
+    ("end", "later"),
+    [((FAILED,), ()), ((replace(DOWN, result="signal"),), ()), ((DOWN,), (DEATH,)), ((), (DEATH,))],
+)
+def test_either_the_journal_or_the_state_tells_that_it_ended_badly(
+    end: tuple[UnitState, ...], later: tuple[UnitEvent, ...]
+) -> None:
+    run = world(before=(DOWN,), end=end, events={"upgrade": (START, *later)})
+    assert told(run) == [("service.died", "diverged", "app.service")]
+
+
+def test_without_borders_between_tasks_any_task_may_have_asked() -> None:
+    asked = make.task("stop", module="ansible.builtin.service", args={"name": "app", "state": "stopped"})
+    assert told(world(end=(DOWN,), events={"upgrade": (STOP,)}, results=(asked,))) == []
+    other = make.task("stop", module="ansible.builtin.service", args={"name": "worker", "state": "stopped"})
+    assert len(told(world(end=(DOWN,), events={"upgrade": (STOP,)}, results=(other,)))) == 1
+    between = (make.span("stop", 7.0, 8.0),)  # borders are there, and it went down between two tasks
+    assert len(told(world(end=(DOWN,), events={"upgrade": (STOP,)}, results=(asked,), spans=between))) == 1
+
+
+def test_a_bus_service_that_somebody_stopped_is_found() -> None:
+    bus = make.unit_state(kind="dbus", enabled="static")
+    down = replace(bus, active="inactive")
+    assert told(world(before=(bus,), end=(down,), events={"upgrade": (STOP,)})) == [
+        ("service.stopped", "diverged", "app.service")
+    ]
+    ended = make.unit_event("stopped", 1.5)
+    assert told(world(before=(bus,), end=(down,), events={"upgrade": (ended,)})) == []
+
+
+def test_one_that_went_down_without_a_word_is_blamed_on_the_task_after_which_it_was_down() -> None:
+    kill = make.task("clean", module="ansible.builtin.command", args={"_raw_params": "pkill -x appd"})
+    spans = (
+        make.span("before", 0.5, 1.0, units=(UP, replace(DOWN, unit="worker.service"))),
+        make.span("clean", 1.0, 2.0, units=(DOWN,)),
+    )
+    (finding,) = found(world(end=(DOWN,), results=(kill,), spans=spans))
+    assert finding.rule == "service.stopped"
+    assert "while the task 'clean' ran" in finding.message

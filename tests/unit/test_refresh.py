@@ -193,7 +193,7 @@ class TestServices:
         assert lost(run_of(change(), new=NOVA, units=(unit(started=1020.0),))) == []
 
     def test_a_start_in_the_moment_of_the_write_may_have_read_the_old_file(self) -> None:
-        assert lost(run_of(change(), new=NOVA, units=(unit(started=WRITE),))) == ["Service[nova-api]"]
+        assert only(run_of(change(), new=NOVA, units=(unit(started=WRITE),))).evidence["target_at"] == WRITE
 
     def test_a_restart_that_only_the_journal_shows_counts(self) -> None:
         run = run_of(change(), new=NOVA, units=(unit(started=0.0),), events=(unit_event(1020.0),))
@@ -203,7 +203,10 @@ class TestServices:
 
     def test_a_stop_or_a_reload_is_no_restart(self) -> None:
         seen = (unit_event(1020.0, "stopped"), unit_event(1021.0, "reloaded"))
-        assert lost(run_of(change(), new=NOVA, units=(unit(),), events=seen)) == ["Service[nova-api]"]
+        finding = only(run_of(change(), new=NOVA, units=(unit(),), events=seen))
+        assert "A reload does not count" in finding.hint
+        early = (unit_event(1005.0, "reloaded"),)
+        assert "reload does not" not in only(run_of(change(), new=NOVA, units=(unit(),), events=early)).hint
 
     def test_a_reload_counts_where_the_service_declares_that_it_is_enough(self) -> None:
         declared: Declared = ("Service[nova-api]", {"ensure": "running", "restart": "systemctl reload nova-api"})
@@ -226,7 +229,7 @@ class TestServices:
 
     def test_the_restart_of_a_unit_counts_under_its_other_name(self) -> None:
         new = catalog(file(CONF, "Service[mysqld]"), ("Service[mysqld]", {"ensure": "running", "name": "mysql"}))
-        known = unit("mariadb.service", 1020.0, aliases="mysql.service mysqld.service")
+        known = unit("mariadb.service", 1020.0, aliases="mysql.service")
         assert lost(run_of(change(), new=new, units=(known,))) == []
         assert lost(run_of(change(), new=new, units=(replace(known, started_at=900.0),))) == ["Service[mysqld]"]
         # The journal knows the unit by its own name only.
@@ -237,6 +240,20 @@ class TestServices:
     def test_another_units_restart_does_not_count(self) -> None:
         units = (unit(), unit("nova-api-metadata.service", 1020.0))
         assert lost(run_of(change(), new=NOVA, units=units)) == ["Service[nova-api]"]
+        started = (replace(unit_event(1020.0), unit="apache2.service"),)
+        assert lost(run_of(change(), new=NOVA, units=(unit(),), events=started)) == ["Service[nova-api]"]
+
+    def test_a_unit_that_is_down_though_it_is_to_run_was_not_restarted(self) -> None:
+        assert lost(run_of(change(), new=NOVA, units=(unit(active="inactive"),))) == ["Service[nova-api]"]
+
+    def test_a_program_whose_start_nobody_knows_is_dated_by_the_journal(self) -> None:
+        for invocation in ("", "i1"):
+            known = unit(started=0.0, invocation=invocation)
+            run = run_of(change(), new=NOVA, units=(known,), events=(unit_event(1020.0, invocation=invocation),))
+            assert lost(run) == []
+        # Without an invocation the two cannot be told to be the same start.
+        run = run_of(change(), new=NOVA, units=(unit(started=1009.0),), events=(unit_event(1020.0),))
+        assert lost(run) == []
 
     def test_a_service_may_be_named_with_its_suffix(self) -> None:
         new = catalog(file(CONF, "Service[nova-api.service]"), ("Service[nova-api.service]", {"ensure": True}))
@@ -250,8 +267,13 @@ class TestServices:
 
     def test_a_unit_that_could_not_be_watched_is_unproven(self) -> None:
         blind = ServicesSeen(events=(), states=(), trouble="the journal did not take a marker")
-        finding = only(with_services(run_of(change(), new=NOVA), "upgrade", blind))
-        assert finding.means == "unproven"
+        for seen in (blind, None):
+            finding = only(with_services(run_of(change(), new=NOVA), "upgrade", seen))
+            assert finding.means == "unproven"
+            assert finding.message.endswith("start, for it was not watched")
+        # A state at any other moment says when it last started.
+        known = with_services(run_of(change(), new=NOVA), "converge", replace(blind, states=(unit(),)))
+        assert only(known).means == "diverged"
 
     def test_a_start_that_a_border_between_tasks_shows_counts(self) -> None:
         span = TaskSpan(name="restart", place=None, start=1019.0, end=1021.0, units=(unit(started=1020.0),))
@@ -270,6 +292,14 @@ class TestServices:
         assert lost(with_services(run_of(change(), new=new), "converge", running)) == ["Service[nova-api]"]
         assert lost(with_services(run_of(change(), new=new), "converge", dead)) == []
         assert lost(run_of(change(), new=new)) == []
+        blind = ServicesSeen(events=(), states=(), trouble="the journal did not take a marker")
+        assert only(with_services(run_of(change(), new=new), "converge", blind)).means == "unproven"
+
+    def test_without_ensure_nobody_knows_whether_a_service_that_is_no_unit_runs(self) -> None:
+        new = catalog(file(CONF, "Service[app]"), ("Service[app]", {"provider": "base", "start": "/opt/app/up"}))
+        assert lost(run_of(change(), new=new)) == ["Service[app]"]
+        dead = unit("app.service", active="inactive")
+        assert lost(with_services(run_of(change(), new=new), "converge", ServicesSeen(events=(), states=(dead,)))) == []
 
     def test_a_reboot_between_upgrade_and_puppet_delivers(self) -> None:
         run = run_of(change(), new=NOVA, units=(unit(),))
@@ -293,8 +323,13 @@ class TestServices:
     def test_a_restart_by_puppet_that_fails_delivers_nothing(self) -> None:
         failed = applied("t3", resource("Service[nova-api]", event(None, status="failure"), failed_to_restart=True))
         assert lost(run_of(change(), new=NOVA, units=(unit(),), puppet=failed)) == ["Service[nova-api]"]
-        enabled = applied("t3", resource("Service[nova-api]", event("enable")))
-        assert lost(run_of(change(), new=NOVA, units=(unit(),), puppet=enabled)) == ["Service[nova-api]"]
+        for name, value in (("enable", True), ("ensure", "stopped")):
+            done = applied("t3", resource("Service[nova-api]", replace(event(name), desired=value)))
+            assert lost(run_of(change(), new=NOVA, units=(unit(),), puppet=done)) == ["Service[nova-api]"]
+
+    def test_only_services_and_execs_are_targets(self) -> None:
+        new = catalog(file(CONF, "File[/b]", "Package[p]"), ("File[/b]", {}), ("Package[p]", {"refreshonly": True}))
+        assert lost(run_of(change(), new=new)) == []
 
 
 class TestServicesWithoutManager:
@@ -304,6 +339,10 @@ class TestServicesWithoutManager:
             ("ansible.builtin.service", {"name": "nova-api", "state": "restarted"}, True),
             ("ansible.builtin.service", {"name": "nova-api", "state": "started"}, True),
             ("ansible.builtin.service", {"name": "nova-api", "state": "reloaded"}, False),
+            ("ansible.builtin.service", {"name": "nova-api", "enabled": True}, False),
+            ("ansible.builtin.debug", {"name": "nova-api", "state": "restarted"}, False),
+            ("ansible.builtin.service", None, False),
+            ("ansible.builtin.command", {"cmd": "service nova-api reload"}, False),
             ("ansible.builtin.service", {"name": "apache2", "state": "restarted"}, False),
             ("ansible.builtin.command", {"cmd": "service nova-api restart"}, True),
             ("ansible.builtin.command", {"cmd": "/etc/init.d/nova-api restart"}, True),
@@ -319,6 +358,26 @@ class TestServicesWithoutManager:
         )
         before = tasks(task("t", module=module, args=args, start=1001.0))
         assert lost(without_services(run_of(change(), new=NOVA, ansible=before))) == ["Service[nova-api]"]
+
+    def test_a_task_that_failed_or_found_it_running_does_not(self) -> None:
+        restarted: JsonValue = {"name": "nova-api", "state": "restarted"}
+        for changes in (
+            {"args": restarted, "status": "failed"},
+            {"args": {"name": "nova-api", "state": "started"}, "changed": False},
+        ):
+            failed = replace(task("t", module="service", start=1020.0), **changes)  # type: ignore[arg-type]  # any field
+            run = run_of(change(), new=NOVA, ansible=tasks(failed))
+            assert lost(without_services(run)) == ["Service[nova-api]"]
+
+    def test_a_reload_is_enough_where_the_service_says_so(self) -> None:
+        declared: Declared = ("Service[nova-api]", {"ensure": "running", "restart": "/sbin/reload-it nova-api"})
+        new = catalog(file(CONF, "Service[nova-api]"), declared)
+        reloaded = tasks(
+            task("t", module="service", args={"name": "nova-api.service", "state": "reloaded"}, start=1020.0)
+        )
+        assert lost(without_services(run_of(change(), new=new, ansible=reloaded))) == []
+        assert lost(without_services(run_of(change(), new=new, ansible=ran("service nova-api reload")))) == []
+        assert lost(without_services(run_of(change(), new=new, ansible=ran("service other reload"))))
 
     def test_where_units_are_watched_a_tasks_word_is_not_enough(self) -> None:
         said = tasks(task("t", module="service", args={"name": "nova-api", "state": "restarted"}, start=1020.0))
@@ -364,6 +423,8 @@ class TestExecs:
             {"status": "ignored"},
             {"args": MARK},
             {"args": {"cmd": "nova-manage db sync", "creates": "/done"}, "changed": False},
+            {"args": {"cmd": "nova-manage db sync", "removes": "/todo"}, "changed": False},
+            {"args": {"cmd": "echo a; nova-manage db sync"}},
             {"module": "ansible.builtin.debug"},
             {"args": None},
             {"args": {"cmd": 7}},
@@ -386,6 +447,8 @@ class TestExecs:
             ("ansible.builtin.command", {"argv": ["/usr/bin/nova-manage", "db", "sync"]}),
             ("ansible.legacy.raw", {"_raw_params": "cd /opt && nova-manage db sync; echo done"}),
             ("ansible.builtin.command", {"_raw_params": "sudo -u nova nova-manage db sync"}),
+            ("ansible.builtin.command", {"argv": [], "cmd": " ", "_raw_params": "nova-manage db sync"}),
+            ("ansible.builtin.command", {"_raw_params": "echo a; nova-manage db sync", "_uses_shell": True}),
         ],
     )
     def test_any_module_that_runs_a_command_counts(self, module: str, args: JsonValue) -> None:
@@ -397,6 +460,10 @@ class TestExecs:
         finding = only(run_of(change(), new=new, ansible=ran("x", args=MARK)))
         assert "`unless`" in finding.hint
         assert "no_log" in finding.hint
+        for harmless in (ran("x"), ran("x", args=MARK, start=1005.0), ran("x", args=MARK, module="copy")):
+            finding = only(run_of(change(), new=DATABASE, ansible=harmless))
+            assert "no_log" not in finding.hint
+            assert "Its own" not in finding.hint
 
     def test_only_an_exec_that_waits_for_a_refresh_can_lose_one(self) -> None:
         for value in (False, "false", None):
@@ -428,6 +495,15 @@ class TestExecs:
             args: JsonValue = {"daemon_reload": value, "name": "a"}
             done = ran("", module="ansible.builtin.systemd_service", args=args)
             assert lost(run_of(written, new=new, ansible=done)) == found
+        given: JsonValue = {"daemon_reload": True}
+        for other in (
+            ran("", module="ansible.builtin.systemd_service", args=given, status="failed"),
+            ran("", module="ansible.builtin.copy", args=given),
+            ran("", module="ansible.builtin.systemd_service", args=None),
+        ):
+            assert lost(run_of(written, new=new, ansible=other)) == ["Exec[reload]"]
+        reloaded = ran("", module="systemd", args=given)
+        assert lost(run_of(change(), new=DATABASE, ansible=reloaded)) == ["Exec[nova-db-sync]"]
 
     def test_an_exec_that_restarts_a_unit_is_delivered_when_the_unit_was_restarted(self) -> None:
         declared: Declared = ("Exec[bounce]", {"refreshonly": True, "command": "/bin/systemctl restart nova-api"})
@@ -436,6 +512,14 @@ class TestExecs:
         assert lost(run_of(change(), new=new, units=(unit(started=900.0),))) == ["Exec[bounce]"]
         said = tasks(task("t", module="service", args={"name": "nova-api", "state": "restarted"}, start=1020.0))
         assert lost(without_services(run_of(change(), new=new, ansible=said))) == []
+
+    def test_an_exec_that_reloads_a_unit_is_delivered_by_its_reload(self) -> None:
+        declared: Declared = ("Exec[again]", {"refreshonly": True, "command": "systemctl reload nova-api"})
+        new = catalog(file(CONF, "Exec[again]"), declared)
+        reloaded = (unit_event(1020.0, "reloaded"),)
+        assert lost(run_of(change(), new=new, units=(unit(),), events=reloaded)) == []
+        bounce = catalog(file(CONF, "Exec[b]"), ("Exec[b]", {**declared[1], "command": "service nova-api restart"}))
+        assert lost(run_of(change(), new=bounce, units=(unit(),), events=reloaded)) == ["Exec[b]"]
 
     def test_puppet_that_runs_it_delivers(self) -> None:
         refreshed = applied("t3", resource("Exec[nova-db-sync]", event(None)))
@@ -547,6 +631,10 @@ class TestManagedFiles:
         assert not self.found(("File[/etc/d]", {**tree[1], "recurse": False}), change("/etc/d/a"))
         assert not self.found(("File[/etc/d]", {**tree[1], "source": None}), change("/etc/d/a"))
         assert not self.found(("File[/etc/d]", {**tree[1], "ignore": "*.bak"}), change("/etc/d/a.bak"))
+        new = catalog(tree, SERVICE)
+        finding = only(run_of(change("/etc/d/a"), change("/etc/d/b"), new=new, units=(unit(),)))
+        assert "File[/etc/d] (and 1 more source) in order" in finding.message
+        assert refresh.candidates(run_of(change("/etc/d/a"), new=new))[0].paths == ("/etc/d/a",)
 
     def test_a_directory_that_purges_takes_away_what_nothing_declares(self) -> None:
         purged = file("/etc/d", "Service[nova-api]", ensure="directory", content=None, recurse=True, purge=True)
@@ -737,6 +825,36 @@ class TestPackages:
             assert self.found("present", "", "1", started=1049.0, ansible=done)
         assert self.found("present", "", "1", started=1051.0, ansible=tasks())
 
+    def test_dpkg_knows_packages_by_architecture_too(self) -> None:
+        declared: Declared = ("Package[nova-api]", {"notify": "Service[nova-api]"})
+        changed = PackageChange(name="nova-api", before="", after="1")
+        others = ("nova-api-common.list", "nova-api:amd64.md5sums", "nova.list")
+        for name, at in (("nova-api:amd64.list", 1040.0), ("nova-api-common.list", 1040.0)):
+            listed = (
+                change(f"/var/lib/dpkg/info/{name}", at=at),
+                *(change(f"/var/lib/dpkg/info/{other}", at=1001.0) for other in others if other != name),
+            )
+            run = run_of(*listed, new=catalog(declared, SERVICE), packages=(changed,), units=(unit(started=1041.0),))
+            assert lost(run) == ([] if name == "nova-api:amd64.list" else ["Service[nova-api]"])
+
+    def test_a_task_that_changed_no_package_says_nothing_of_its_time(self) -> None:
+        args: JsonValue = {"name": "nova-api"}
+        for other in (
+            task("t", module="apt", args=args, changed=False),
+            task("t", module="apt", args=args, status="failed"),
+            task("t", module="copy", args=args),
+            task("t", module="apt", args={"upgrade": "no", "name": "x"}),
+            task("t", module="apt", args={"upgrade": {"odd": 1}, "name": [3, None]}),
+            task("t", module="apt", args=None),
+        ):
+            done = tasks(replace(other, start=1040.0, end=1050.0))
+            assert self.found("present", "", "1", started=1051.0, ansible=done)
+
+    def test_a_package_of_another_name_is_another(self) -> None:
+        declared: Declared = ("Package[nova]", {"notify": "Service[nova-api]"})
+        changed = PackageChange(name="nova-api", before="", after="1")
+        assert lost(run_of(new=catalog(declared, SERVICE), packages=(changed,), units=(unit(),))) == []
+
     def test_the_message_and_the_task_name_the_package(self) -> None:
         declared: Declared = ("Package[nova-api]", {"notify": "Service[nova-api]"})
         done = tasks(task("packages", module="apt", args={"name": "nova-api"}, start=1040.0, end=1050.0))
@@ -759,6 +877,14 @@ class TestPuppetsOwnChanges:
         new = catalog(("Concat_file[x]", {"path": "/etc/x", "notify": "Service[nova-api]"}), SERVICE)
         changed = applied("t3", resource("File[/etc/x]", event()))
         assert lost(run_of(change("/etc/x"), new=new, units=(unit(),), puppet=changed)) == []
+        line = catalog(("File_line[x]", {"path": "/etc/x", "notify": "Service[nova-api]"}), SERVICE)
+        assert lost(run_of(change("/etc/x"), new=line, units=(unit(),), puppet=changed)) == ["Service[nova-api]"]
+
+    def test_a_resource_that_was_only_refreshed_was_not_changed(self) -> None:
+        setting: Declared = ("Ini_setting[x]", {"path": CONF, "notify": "Service[nova-api]"})
+        refreshed = applied("t3", resource("Ini_setting[x]", event(None)))
+        run = run_of(change(), new=catalog(setting, SERVICE), units=(unit(),), puppet=refreshed)
+        assert lost(run) == ["Service[nova-api]"]
 
 
 class TestTimesAndTasks:
@@ -780,8 +906,25 @@ class TestTimesAndTasks:
         assert "by task 'second'" in finding.message
         assert finding.evidence["sources"][0]["task_place"] == "up.yml:7"  # type: ignore[index, call-overload]
 
+    def test_a_write_that_no_span_and_no_argument_explains_is_the_last_spans_that_saw_the_path(self) -> None:
+        ansible = replace(self.spans(("late", 1030.0, 1040.0, (CONF,))), tasks=(task("other"),))
+        finding = only(run_of(change(), new=NOVA, units=(unit(),), ansible=ansible))
+        assert finding.left_by is not None
+        assert finding.left_by.task == "late"
+
+    def test_of_two_phases_the_later_write_counts(self) -> None:
+        run = run_of(change(), new=NOVA, units=(unit(),))
+        fault = replace(phase("fault", ansible=(tasks(),)), disk=DiskSeen(changes=(change(at=1150.0),), noise={}))
+        assert only(replace(run, phases=(*run.phases, fault))).evidence["written_at"] == 1150.0
+
     def test_else_the_last_task_whose_arguments_name_the_path(self) -> None:
-        named = tasks(task("one", args={"dest": CONF}), task("two", args={"path": CONF}), task("three"))
+        named = tasks(
+            task("one", args={"dest": CONF}),
+            task("two", args={"path": CONF}),
+            task("three"),
+            task("failed", args={"path": CONF}, status="failed"),
+            task("hidden", args=MARK, changed=False),
+        )
         finding = only(run_of(change(), new=NOVA, units=(unit(),), ansible=named))
         assert finding.left_by is not None
         assert finding.left_by.task == "two"
@@ -961,6 +1104,7 @@ class TestRelations:
             ("File[/a]", {"notify": ["Class[Empty]", "Class[Files]"]}),
             ("Class[Empty]", {"notify": "Service[x]"}),
             ("Class[Files]", {"notify": "Service[x]"}),
+            ("Empty::Type[x]", {"subscribe": "File[/a]", "notify": "Service[x]"}),
             ("File[/b]", {}),
             ("Service[x]", {}),
             edges=(("Class[Files]", "File[/b]"),),
@@ -972,8 +1116,19 @@ class TestRelations:
         chain = catalog(("Package[p]", {"notify": "File[/a]"}), ("File[/a]", {"notify": "Service[x]"}))
         assert reached(chain, "Package[p]") == {"File[/a]"}
         assert reached(chain, "File[/a]") == {"Service[x]"}
-        chain = catalog(("File[/a]", {"notify": "Nova_config[a/b]"}), ("Nova_config[a/b]", {"notify": "Service[x]"}))
-        assert reached(chain, "File[/a]") == {"Nova_config[a/b]"}
+        for deaf in ("Nova_config[a/b]", "Mysql_user[a@b]", "Nova_api_paste_ini[a/b]"):
+            chain = catalog(("File[/a]", {"notify": deaf}), (deaf, {"notify": "Service[x]"}))
+            assert reached(chain, "File[/a]") == {deaf}
+
+    def test_a_defined_type_passes_it_on_whatever_its_name(self) -> None:
+        new = catalog(
+            ("File[/a]", {"notify": "App_config[x]"}),
+            ("App_config[x]", {"notify": "Service[y]"}),
+            ("Service[x]", {}),
+            ("Service[y]", {}),
+            edges=(("App_config[x]", "Service[x]"),),
+        )
+        assert reached(new, "File[/a]") == {"Service[x]", "Service[y]"}
 
     def test_an_unknown_type_is_taken_to_pass_it_on(self) -> None:
         chain = catalog(("File[/a]", {"notify": "Reboot[x]"}), ("Reboot[x]", {"notify": "Service[x]"}))
@@ -988,11 +1143,14 @@ class TestRelations:
     def test_a_resource_may_be_named_by_its_path_name_or_alias(self) -> None:
         new = catalog(
             ("File[conf]", {"path": "/etc/x", "alias": "short"}),
-            ("Service[api]", {"name": "nova-api", "subscribe": ["File[/etc/x/]"]}),
-            ("Exec[b]", {"subscribe": "File[short]", "notify": "Service[nova-api]"}),
+            ("Service[api]", {"name": "nova-api"}),
+            ("Exec[a]", {"subscribe": ["File[/etc/x/]"]}),
+            ("Exec[b]", {"subscribe": "File[short]"}),
+            ("Exec[c]", {"notify": "Service[nova-api]"}),
         )
-        assert reached(new, "File[conf]") == {"Service[api]", "Exec[b]"}
-        assert reached(new, "Exec[b]") == {"Service[api]"}
+        assert reached(new, "File[conf]") == {"Exec[a]", "Exec[b]"}
+        assert reached(new, "File[/etc/x]") == {"Exec[a]", "Exec[b]"}
+        assert reached(new, "Exec[c]") == {"Service[api]"}
 
     def test_what_a_directory_or_a_file_of_fragments_makes_reports_for_it(self) -> None:
         new = catalog(
@@ -1002,6 +1160,7 @@ class TestRelations:
         )
         assert reached(new, "File[/etc/d/extra]") == {"Service[x]"}
         assert reached(new, "File[/etc/d/own]") == set()
+        assert reached(new, "Concat[/etc/d/extra]") == set()
         assert reached(new, "File[/etc/c]") == {"Service[y]"}
 
 

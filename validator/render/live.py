@@ -64,4 +64,4 @@ class Live:
             self._bar.update(self._bar.task_ids[-1], description=f"{self._phase}: {what}"[:room])
 
     def _print(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)

@@ -163,7 +163,7 @@ def _start(loaded: Loaded, mutant: Mutant, staging: Path, keep: Path | None) -> 
         (sys.executable, "-m", "validator.selftest.worker", str(job)),
         label="self-test",
         log=job.with_suffix(".log"),
-        inherit=("VALIDATE_CACHE", "XDG_CACHE_HOME", "HOME"),
+        inherit=("VALIDATE_CACHE", "XDG_CACHE_HOME", "HOME", "PYTHONPATH"),
     )
     return _Running(mutant=mutant, job=job, companion=companion, since=time.monotonic())
 

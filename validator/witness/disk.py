@@ -94,6 +94,11 @@ def observe(
         return rule is not None
 
     found = tuple(changes(before, after, leave_out=is_noise))
+    for change in found:  # first all, then any: a secret of one file may stand in another one's diff
+        for entry in (change.before, change.after):
+            known = _bytes(entry)
+            if known is not None:
+                content.teach(known, path=f"/{change.path}", redactor=redactor)
     status = next((change for change in found if change.path == PACKAGES), None)
     return DiskSeen(
         changes=tuple(_described(change, redactor, times or {}) for change in found),

@@ -34,30 +34,10 @@ _LONGEST_KEY = 1024
 # Python writes no integer of more than 4,300 digits.
 _LONGEST_INTEGER = 4096
 
-# The same letters mean something else in these, whatever they look like: sections of networkd's files are not
-# merged, TOML has arrays and texts of several lines, the others are programs and documents.
-_NOT_INI = {
-    ".css",
-    ".erb",
-    ".htm",
-    ".html",
-    ".j2",
-    ".js",
-    ".md",
-    ".netdev",
-    ".network",
-    ".php",
-    ".pl",
-    ".pp",
-    ".py",
-} | {
-    ".rb",
-    ".rst",
-    ".sh",
-    ".sql",
-    ".toml",
-    ".xml",
-}
+# The same letters mean something else in these, whatever they look like: programs and documents; TOML has arrays and
+# texts of several lines; sections of networkd's files are not merged.
+_PROGRAMS = {".css", ".erb", ".htm", ".html", ".j2", ".js", ".md", ".php", ".pl", ".pp", ".py", ".rb", ".rst", ".sh"}
+_NOT_INI = _PROGRAMS | {".netdev", ".network", ".sql", ".toml", ".xml"}
 _UNITS = {".automount", ".mount", ".path", ".scope", ".service", ".slice", ".socket", ".swap", ".target", ".timer"}
 
 _BLANK = " \t\r"
