@@ -14,12 +14,13 @@ from pydantic import JsonValue
 from validator import waivers
 from validator.checks import CHECKS, restarts
 from validator.errors import Exit
-from validator.findings import Finding
+from validator.findings import Finding, Severity
 from validator.record import Kind, Phase, Run, SelfTest
 
 SCHEMA = "convergence-validator/result/2"
 
 Verdict = Literal["converged", "diverged", "inconclusive"]
+LOUDNESS: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 EXITS: dict[Verdict, Exit] = {
     "converged": Exit.CONVERGED,
     "diverged": Exit.DIVERGED,
@@ -85,7 +86,7 @@ def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
         title=run.subject.title,
         kind=run.subject.kind,
         verdict=_verdict(found),
-        findings=_without_the_implied(found),
+        findings=tuple(sorted(_without_the_implied(found), key=lambda finding: LOUDNESS[finding.severity])),
         phases=tuple(_summary(phase) for phase in run.phases),
         watched=run.subject.watched,
         records=tuple(str(path) for path in records),

@@ -27,11 +27,16 @@ def test_a_healthy_run_says_nothing() -> None:
 
 
 @pytest.mark.parametrize("value", [True, "true"])
-def test_noop_resources_prove_nothing(value: JsonValue) -> None:
-    run = with_catalog(make.catalog(("File[/a]", {}), ("File[/b]", {"noop": value}), ("File[/c]", {"noop": value})))
+def test_noop_on_what_a_refresh_reaches_proves_nothing(value: JsonValue) -> None:
+    run = with_catalog(make.catalog(("File[/a]", {}), ("Service[b]", {"noop": value}), ("File[/c]", {"noop": value})))
     (finding, *_) = vacuous.check(run)
-    assert (finding.rule, finding.means, finding.subject) == ("vacuous.noop", "unproven", "File[/b]")
-    assert finding.evidence == {"count": 2, "resources": ["File[/b]", "File[/c]"]}
+    assert (finding.rule, finding.means, finding.subject) == ("vacuous.noop", "unproven", "Service[b]")
+    assert finding.evidence == {"count": 2, "resources": ["Service[b]", "File[/c]"]}
+
+
+def test_noop_on_what_is_compared_is_a_note() -> None:
+    (finding, *_) = vacuous.check(with_catalog(make.catalog(("File[/a]", {}), ("File[/b]", {"noop": True}))))
+    assert (finding.rule, finding.means, finding.subject) == ("vacuous.noop", "note", "File[/b]")
 
 
 @pytest.mark.parametrize("value", [False, "false", None])

@@ -365,7 +365,7 @@ class TestServicesWithoutManager:
             {"args": restarted, "status": "failed"},
             {"args": {"name": "nova-api", "state": "started"}, "changed": False},
         ):
-            failed = replace(task("t", module="service", start=1020.0), **changes)  # type: ignore[arg-type]  # any field
+            failed = replace(task("t", module="service", start=1020.0), **changes)
             run = run_of(change(), new=NOVA, ansible=tasks(failed))
             assert lost(without_services(run)) == ["Service[nova-api]"]
 

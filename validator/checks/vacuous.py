@@ -28,6 +28,7 @@ from validator.record import (
 )
 
 CONTAINERS = ("Class[", "Stage[")
+REFRESHED = ("Service[", "Exec[")  # what acts when it is refreshed
 
 
 def check(run: Run) -> Iterator[Finding]:
@@ -51,6 +52,7 @@ def unlooked(apply: PuppetRun) -> tuple[tuple[Resource, ...], tuple[Resource, ..
 
 
 def _noop(run: Run) -> Iterator[Finding]:
+    """What noop holds back. Out of sync it is reported (`converge.noop`); what acts on a refresh would be silent."""
     for name in _judged(run):
         marked = {
             ref: resource
@@ -58,17 +60,31 @@ def _noop(run: Run) -> Iterator[Finding]:
             for ref, (resource, value) in _with(catalog, "noop").items()
             if value in {True, "true"} and isinstance(value, bool | str)
         }
-        if marked:
-            first = next(iter(marked.values()))
+        silent = [ref for ref in marked if ref.startswith(REFRESHED)]
+        if silent:
+            first = marked[silent[0]]
             yield Finding(
                 rule="vacuous.noop",
                 means="unproven",
                 phase=name,
                 subject=first.ref,
-                message=f"{count(marked, 'resource is', 'resources are')} marked noop ({named(list(marked))}): "
-                "Puppet changes nothing about them and refreshes nothing, so that its silence proves nothing",
+                message=f"{count(silent, 'resource is', 'resources are')} marked noop ({named(silent)}): "
+                "Puppet refreshes nothing about them, so that its silence proves nothing",
                 declared_at=first.declared_at,
                 hint="Take `noop` out of the new release for this scenario.",
+                evidence=listed("resources", list(marked)),
+            )
+            return
+        if marked:
+            first = next(iter(marked.values()))
+            yield Finding(
+                rule="vacuous.noop",
+                means="note",
+                phase=name,
+                subject=first.ref,
+                message=f"{count(marked, 'resource is', 'resources are')} marked noop ({named(list(marked))}): "
+                "Puppet compares them, but would leave them as they are",
+                declared_at=first.declared_at,
                 evidence=listed("resources", list(marked)),
             )
             return
