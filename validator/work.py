@@ -225,7 +225,10 @@ def is_settled(run: PuppetRun) -> bool:
 
 def is_quiet(run: PuppetRun) -> bool:
     """Nothing to report but, at most, skipped resources. Only decides what is worth running next; checks judge."""
-    return run.report is not None and not any(each.events or each.failed for each in run.report.notable)
+    acts = {"success", "failure"}
+    return run.report is not None and not any(
+        each.failed or any(event.status in acts for event in each.events) for each in run.report.notable
+    )
 
 
 def _sum(phase: Phase) -> str:

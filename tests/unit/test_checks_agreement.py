@@ -233,3 +233,9 @@ def test_a_probe_that_fails_on_the_upgraded_host_only_is_the_upgrades() -> None:
     run = make.with_phase(compared(), probed(make.phase("converge", make.applied("t3")), "api"))
     (finding,) = probes.check(run)
     assert "fresh" not in finding.evidence
+
+
+def test_a_probe_that_goes_on_failing_is_told_once() -> None:
+    run = make.with_phase(compared(), probed(make.phase("upgrade", ansible=(make.tasks(),)), "api"))
+    run = make.with_phase(run, probed(make.phase("converge", make.applied("t3")), "api"))
+    assert [(each.rule, each.phase) for each in probes.check(run)] == [("probe.failed", "upgrade")]

@@ -230,7 +230,8 @@ def test_the_order_of_a_catalog_means_nothing(other: Catalog) -> None:
 
 
 def test_the_order_of_a_value_means_something() -> None:
-    one, other = (make.catalog(("Exec[i]", {"environment": each})) for each in (["A=1", "B=2"], ["B=2", "A=1"]))
+    one = make.catalog(("Exec[i]", {"environment": ["A=1", "B=2"]}))
+    other = make.catalog(("Exec[i]", {"environment": ["B=2", "A=1"]}))
     assert len(list(catalogs.check(compiled_twice(one, other)))) == 1
 
 

@@ -222,3 +222,16 @@ def test_a_probe_that_was_never_evaluated_blocks_a_pass() -> None:
     run = make.healthy()
     run = replace(run, subject=replace(run.subject, probes=("the API answers",)))
     assert verdict(run)[:2] == ("inconclusive", "evidence.probe")
+
+
+def test_an_audit_of_the_old_release_is_no_change() -> None:
+    looked = make.resource("File[/a]", make.event(status="audit"))
+    old = make.phase("old", make.applied("t1", number=1), make.applied("t2", looked, number=2))
+    assert verdict(make.with_phase(make.healthy(), old))[0] == "converged"
+
+
+def test_an_audit_is_no_consequence_of_a_change() -> None:
+    changed = make.resource("File[/b]", make.event(), changed=True)
+    looked = make.resource("File[/a]", make.event(status="audit"))
+    result = judge(converge(make.applied("t3", changed, looked)))
+    assert [finding.consequences for finding in result.findings if finding.rule == "converge.change"] == [()]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from validator.findings import Finding
-from validator.record import PuppetRun, Resource, Run
+from validator.record import Event, PuppetRun, Resource, Run
 
 SHOWN = 20
 
@@ -47,5 +47,10 @@ def _unsettled(apply: PuppetRun) -> Iterator[Resource]:
         return
     for resource in apply.report.notable:
         failed = resource.failed or resource.failed_to_restart
-        if failed or (apply.round > 1 and any(event.property is not None for event in resource.events)):
+        if failed or (apply.round > 1 and any(_acts(event) for event in resource.events)):
             yield resource
+
+
+def _acts(event: Event) -> bool:
+    """Whether Puppet did something, or tried. An audit only looks, and noop only says what it would do."""
+    return event.property is not None and event.status in {"success", "failure"}

@@ -156,9 +156,10 @@ def _consequences(applied: _Applied) -> list[tuple[str, Consequence]]:
     found = []
     for resource in applied.notable:
         if not _kind(resource):
+            events = [event for event in resource.events if event.status != "audit"]
             message = (
-                resource.events[0].message
-                if resource.events
+                events[0].message
+                if events
                 else "skipped: something it needs has failed"
                 if resource.skipped
                 else ""
