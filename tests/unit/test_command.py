@@ -67,7 +67,7 @@ def test_a_saved_record_is_judged_as_it_was(file: Path, validate: Validate, tmp_
     ran = validate("judge", copy, "--format", "json")
     expected = file.name.split(".")[1]
     assert (ran.result["verdict"], ran.code) == (expected, wanted[expected])
-    assert ran.result["schema"] == "convergence-validator/result/1"
+    assert ran.result["schema"] == "convergence-validator/result/2"
     assert record.load_text(record.dump(record.load(copy))) == record.load(copy)
     result = judge(record.load(copy))
     rendered = RENDERERS["text"](result)
