@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import JsonValue
 
 from validator import waivers
-from validator.checks import CHECKS, restarts
+from validator.checks import CHECKS, numbers, restarts
 from validator.errors import Exit
 from validator.findings import Finding, Severity
 from validator.record import Kind, Phase, Run, SelfTest
@@ -30,7 +30,10 @@ EXITS: dict[Verdict, Exit] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What one validation came to. `records` are files that `validate judge` reads."""
+    """What one validation came to. `records` are files that `validate judge` reads.
+
+    `compared` is how much the checks that hold witnesses against each other had to look at.
+    """
 
     scenario: str
     title: str
@@ -39,6 +42,7 @@ class Result:
     findings: tuple[Finding, ...]
     phases: tuple[PhaseSummary, ...]
     watched: tuple[str, ...]
+    compared: dict[str, dict[str, int]]
     records: tuple[str, ...]
     seconds: float
     validator: str
@@ -89,6 +93,11 @@ def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
         findings=tuple(sorted(_without_the_implied(found), key=lambda finding: LOUDNESS[finding.severity])),
         phases=tuple(_summary(phase) for phase in run.phases),
         watched=run.subject.watched,
+        compared={
+            name: counted
+            for name, counted in (("refreshes", numbers.refreshes(run)), ("agreement", numbers.agreement(run)))
+            if counted
+        },
         records=tuple(str(path) for path in records),
         seconds=run.seconds,
         validator=run.validator,

@@ -25,6 +25,7 @@ def render(result: Result, *, details: bool = True) -> str:
         "phases": [asdict(phase) for phase in result.phases],
         "records": list(result.records),
         "watched": list(result.watched),
+        "compared": result.compared,
         "seconds": round(result.seconds, 2),
         "validator": result.validator,
         "digest": result.digest,

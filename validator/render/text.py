@@ -54,6 +54,8 @@ def _lines(result: Result, width: int, *, details: bool) -> Iterator[str]:
         yield from _aside(finding, width)
     yield ""
     yield from _table(result.phases)
+    for name, numbers in result.compared.items():
+        yield f"{name:<32}{_numbers(numbers)}"
     if result.phases and result.phases[-1].services:
         yield from _watched(result)
     yield from _selftest(result.selftest)
@@ -146,8 +148,11 @@ def _table(phases: tuple[PhaseSummary, ...]) -> Iterator[str]:
         took = "cached" if phase.cached else f"{phase.seconds:.1f} s"
         yield f"{phase.name:<13} {phase.tool:<8} {took:>8}  {counts}"
         for witness, numbers in phase.witnesses.items():
-            seen = ", ".join(_count(name.replace("_", " "), value) for name, value in numbers.items())
-            yield f"{'':<13} {witness:<18}{seen}"
+            yield f"{'':<13} {witness:<18}{_numbers(numbers)}"
+
+
+def _numbers(numbers: Mapping[str, object]) -> str:
+    return ", ".join(_count(name.replace("_", " "), value) for name, value in numbers.items())
 
 
 def _count(what: str, number: object) -> str:
