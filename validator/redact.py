@@ -18,9 +18,11 @@ _WORDS = (
     "password|passwd|passphrase|pass|pw|pwd|secret|secrets|token|credential|credentials|private[-_]?key|api[-_]?key|"
     "(?:secret|access|auth|encryption|hmac)[-_]?key|cookie|password_hash"
 )
-_NAME = re.compile(rf"(?:^|[^A-Za-z0-9])(?:[a-z0-9]+_)*(?:{_WORDS})(?:$|[^A-Za-z0-9_])", re.IGNORECASE)
+# Both begin at the beginning of a word only: a search from within each would take quadratic time.
+_NAME = re.compile(rf"(?<![A-Za-z0-9_])(?:[A-Za-z0-9]*_)*(?:{_WORDS})(?![A-Za-z0-9_])", re.IGNORECASE)
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _ASSIGNMENT = re.compile(
-    rf"(?P<name>\b[\w.-]*(?<![A-Za-z0-9])(?:{_WORDS})[\"']?[ \t]*(?:=>|=|:)[ \t]*)"
+    rf"(?P<name>(?<![\w.-])[\w.-]*(?<![A-Za-z0-9])(?:{_WORDS})[\"']?[ \t]*(?:=>|=|:)[ \t]*)"
     r"(?P<value>\"[^\"\n]+\"|'[^'\n]+'|[^\s\"',;}}]+)",
     re.IGNORECASE,
 )
@@ -32,12 +34,12 @@ _SQL = re.compile(
 
 # Shorter values are common words; they are removed where they are assigned, not wherever they appear.
 _DISTINCT = 5
-_PLAIN_WORDS = {"true", "false", "none", "null", "undef", "absent", "present", "notrun", MARK, "<SERVICE DEFAULT>"}
+_PLAIN_WORDS = {"true", "false", "none", "null", "undef", "absent", "present", "notrun", MARK, "<service default>"}
 
 
 def is_secret_name(name: str) -> bool:
     """Whether an option, parameter or variable of this name holds a secret."""
-    return _NAME.search(name) is not None
+    return _NAME.search(name) is not None or _NAME.search(_CAMEL.sub("_", name)) is not None
 
 
 def values_in(tree: object, *, secret: bool = False) -> set[str]:
@@ -112,7 +114,7 @@ class Redactor:
             return {name: self.tree(value, secret=secret or is_secret_name(name)) for name, value in tree.items()}
         if isinstance(tree, list | tuple):
             return [self.tree(item, secret=secret) for item in tree]
-        if secret and not isinstance(tree, bool) and tree is not None and str(tree) not in _PLAIN_WORDS:
+        if secret and not isinstance(tree, bool) and tree is not None and str(tree).lower() not in _PLAIN_WORDS:
             return MARK
         return self.text(tree) if isinstance(tree, str) else tree
 

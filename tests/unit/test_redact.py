@@ -74,3 +74,22 @@ def test_short_words_stay_where_they_are_not_assigned() -> None:
     redactor = Redactor({"nova"})
     assert redactor.text("Nova_config[nova/x] of nova") == "Nova_config[nova/x] of nova"
     assert redactor.tree({"password": "nova", "user": "nova"}) == {"password": MARK, "user": "nova"}
+
+
+def test_names_in_camel_case() -> None:
+    assert is_secret_name("adminPassword")
+    assert is_secret_name("dbPass")
+    assert not is_secret_name("compassNeedle")
+
+
+def test_the_default_of_a_service_is_no_secret() -> None:
+    redactor = Redactor(values_in({"password": "<SERVICE DEFAULT>"}))
+    assert redactor.text("it is <SERVICE DEFAULT>") == "it is <SERVICE DEFAULT>"
+
+
+@pytest.mark.parametrize("word", ["a.", "a_", "a-", "pass_", "password."])
+def test_long_words_are_searched_in_one_go(word: str) -> None:
+    """Half a megabyte; what is quadratic takes hours."""
+    text = word * (500_000 // len(word)) + " = x"
+    Redactor().text(text)
+    is_secret_name(text)
