@@ -159,12 +159,12 @@ class Running:
     groups: set[Path] = field(default_factory=set)
 
     @classmethod
-    def start(cls, cache: Path, scenario: Path, *arguments: str) -> Running:
-        """Start to validate a scenario."""
+    def start(cls, cache: Path, scenario: Path, *arguments: str, command: str = "scenario") -> Running:
+        """Start to validate a scenario, or what else the command does with one."""
         out, err = (cache / f"{name}-{time.monotonic_ns()}" for name in ("out", "err"))
         with out.open("wb") as stdout, err.open("wb") as stderr:
             child = subprocess.Popen(
-                [COMMAND, "scenario", str(scenario), *arguments],
+                [COMMAND, command, str(scenario), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,

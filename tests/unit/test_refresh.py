@@ -614,6 +614,14 @@ class TestManagedFiles:
         link: Declared = ("File[/etc/x]", {"ensure": "link", "target": "/y", "notify": "Service[nova-api]"})
         assert self.found(link, change("/etc/x", is_a="link"))
         assert not self.found(file("/etc/x", "Service[nova-api]"), change("/etc/x", is_a="link"))
+        for given in ({"ensure": "link"}, {"ensure": "/y"}, {"target": "/y"}):
+            told: Declared = ("File[/etc/x]", {"notify": "Service[nova-api]", **given})
+            assert self.found(told, change("/etc/x", is_a="link"))
+            assert self.found(told, change("/etc/x", "added"))
+
+    def test_a_file_that_is_only_given_content_is_made_too(self) -> None:
+        assert self.found(file(CONF, "Service[nova-api]", ensure=None), change(kind="added"))
+        assert self.found(file(CONF, "Service[nova-api]"), replace(change(), after=None))
 
     def test_the_removal_of_what_is_to_be_absent_counts(self) -> None:
         gone: Declared = (f"File[{CONF}]", {"ensure": "absent", "notify": "Service[nova-api]"})
@@ -628,7 +636,11 @@ class TestManagedFiles:
         tree = file("/etc/d", "Service[nova-api]", ensure="directory", content=None, recurse=True, source="puppet:///d")
         assert self.found(tree, change("/etc/d/a/b"))
         assert not self.found(tree, change("/etc/dd/a"))
-        assert not self.found(("File[/etc/d]", {**tree[1], "recurse": False}), change("/etc/d/a"))
+        for value in (None, False, "false"):
+            assert not self.found(("File[/etc/d]", {**tree[1], "recurse": value}), change("/etc/d/a"))
+        kept: Declared = ("File[/etc/d]", {**tree[1], "replace": False})
+        assert not self.found(kept, change("/etc/d/a"))
+        assert self.found(kept, change("/etc/d/a", "added"))
         assert not self.found(("File[/etc/d]", {**tree[1], "source": None}), change("/etc/d/a"))
         assert not self.found(("File[/etc/d]", {**tree[1], "ignore": "*.bak"}), change("/etc/d/a.bak"))
         new = catalog(tree, SERVICE)
@@ -646,6 +658,9 @@ class TestManagedFiles:
     def test_a_file_of_fragments_is_written_as_a_whole(self) -> None:
         whole: Declared = ("Concat_file[x]", {"path": "/etc/x", "notify": "Service[nova-api]"})
         assert self.found(whole, change("/etc/x"))
+        metadata = change("/etc/x", "metadata", aspects=("mode",))
+        assert not self.found(whole, metadata)
+        assert self.found((whole[0], {**whole[1], "mode": "0640"}), metadata)
         fragment: Declared = ("Concat_fragment[x]", {"target": "/etc/x", "notify": "Service[nova-api]"})
         assert not self.found(fragment, change("/etc/x"))
 
@@ -666,6 +681,18 @@ class TestManagedFiles:
         told = (declared[0], {**declared[1], "notify": "Service[nova-api]"})
         assert self.found(told, change("/etc/x", "added"))
         assert not self.found(told, change("/etc/y", "added"))
+
+    def test_a_checkout_is_all_that_is_in_its_directory(self) -> None:
+        for told in (("Vcsrepo[/opt/app]", {}), ("Vcsrepo[app]", {"path": "/opt/app"})):
+            declared: Declared = (told[0], {**told[1], "notify": "Service[nova-api]"})
+            assert self.found(declared, change("/opt/app/lib/a.py"))
+            assert not self.found(declared, change("/opt/apps/a.py"))
+            assert not self.found(declared, change("/opt/app/lib/a.py", "metadata", aspects=("mode",)))
+
+    @pytest.mark.parametrize("ref", ["Mysql_grant[nova@%/nova.*]", "Rabbitmq_user[nova]", "Ini_setting[DEFAULT/x]"])
+    def test_types_of_which_nothing_is_known_are_no_sources(self, ref: str) -> None:
+        every = (change(CONF, content=ini(option("/DEFAULT/x"))), change("/etc/mysql/my.cnf"), change("/etc/ini/i.ini"))
+        assert not self.found((ref, {"notify": "Service[nova-api]"}), *every)
 
     @pytest.mark.parametrize("kind", ["User", "Cron", "Service", "Exec", "Mount", "Host", "Tidy", "Anchor"])
     def test_types_whose_state_no_path_shows_are_no_sources(self, kind: str) -> None:
@@ -725,6 +752,24 @@ class TestOptions:
             assert self.found(setting, change(content=ini(option(pointer))))
         assert not self.found(setting, change(content=ini(option("/db/url"))))
 
+    def test_a_section_without_a_setting_is_all_of_it(self) -> None:
+        section: Declared = ("Ini_setting[x]", {"path": CONF, "section": "db"})
+        assert self.found(section, change(content=ini(option("/db/url"))))
+        assert not self.found(section, change(content=ini(option("/x/url"))))
+        assert not self.found(section, change(content=ini(option("/url"))))
+
+    def test_an_option_that_is_to_be_absent_has_no_value(self) -> None:
+        gone: Declared = ("Nova_config[a/b]", {"ensure": "absent"})
+        assert self.found(gone, change(content=ini({"op": "remove", "path": "/a/b"})))
+
+    def test_a_domain_of_keystone_has_its_own_file(self) -> None:
+        setting: Declared = ("Keystone_domain_config[tenants::ldap/url]", {"value": "x"})
+        touched = change("/etc/keystone/domains/keystone.tenants.conf", content=ini(option("/ldap/url")))
+        assert self.found(setting, touched)
+        named: Declared = ("Nova_config[a::b/c]", {"value": "x"})
+        assert self.found(named, change(content=ini(option("/a::b/c"))))
+        assert not self.found(named, change(content=ini(option("/b/c"))))
+
     def test_names_are_escaped_in_a_pointer(self) -> None:
         setting: Declared = ("Nova_api_paste_ini[app:a~b/x/y]", {"value": "x"})
         touched = change("/etc/nova/api-paste.ini", content=ini(option("/app:a~0b/x~1y")))
@@ -774,7 +819,11 @@ class TestOptions:
     def test_a_file_without_structure_counts_in_the_services_own_directory_only(self) -> None:
         setting: Declared = ("Nova_config[DEFAULT/x]", {"value": "1"})
         assert self.found(setting, change(CONF, "added"))
-        assert not self.found(setting, change("/etc/apache2/sites-available/nova.conf", content=Content(form="text")))
+        for content in (None, Content(form="text"), Content(form="ini"), Content(form="yaml", patch=())):
+            assert not self.found(setting, change("/etc/apache2/sites-available/nova.conf", content=content))
+        libvirt: Declared = ("Libvirtd_config[log_level]", {"value": "1"})
+        assert self.found(libvirt, change("/etc/libvirt/libvirtd.conf", content=Content(form="text")))
+        assert self.found(libvirt, change("/etc/libvirtd.d/libvirtd.conf", content=Content(form="text")))
 
     def test_a_path_of_its_own_beats_the_name_of_the_type(self) -> None:
         setting: Declared = ("Nova_config[DEFAULT/x]", {"value": "1", "path": "/opt/n.conf"})
@@ -1014,6 +1063,48 @@ class TestReplays:
     def test_one_in_which_the_old_file_is_in_order_too_shows_the_same(self) -> None:
         assert lost(self.replayed()) == []
 
+    def test_one_in_which_the_old_file_is_in_order_for_another_declaration_says_nothing(self) -> None:
+        other = catalog(file(CONF, "Service[nova-api]", content="y"), SERVICE)
+        assert lost(self.replayed(compiled=other)) == ["Service[nova-api]"]
+
+    def test_one_in_which_an_exec_was_refreshed_and_held_back_shows_that_it_is_not_needed(self) -> None:
+        changed, refreshed = resource(f"File[{CONF}]", event()), resource("Exec[nova-db-sync]", event(None))
+        for executed, found in (
+            (None, ["Exec[nova-db-sync]"]),
+            (("Exec[nova-db-sync]",), ["Exec[nova-db-sync]"]),
+            (("Exec[x]",), []),
+        ):
+            puppet = applied("r", changed, refreshed, compiled=DATABASE)
+            assert puppet.report is not None
+            puppet = replace(puppet, report=replace(puppet.report, executed=executed))
+            run = run_of(change(), new=DATABASE)
+            assert lost(replace(run, replays=(Replay(paths=(CONF,), puppet=puppet),))) == found
+
+    def test_one_that_changed_a_file_of_fragments_speaks_for_the_resource_that_made_it(self) -> None:
+        new = catalog(("Concat_file[x]", {"path": CONF, "notify": "Service[nova-api]"}), SERVICE)
+        run = run_of(change(), new=new, units=(unit(),))
+        made, target = resource(f"File[{CONF}]", event()), resource("Service[nova-api]", event(None))
+        puppet = applied("r", made, target, compiled=new)
+        finding = only(replace(run, replays=(Replay(paths=(CONF,), puppet=puppet),)))
+        assert finding.evidence["replay"] == "changed"
+
+    def test_one_without_a_catalog_of_its_own_is_read_with_the_steps(self) -> None:
+        run = self.replayed(resource(f"File[{CONF}]", event()))
+        (replay,) = run.replays
+        assert replay.puppet is not None
+        without = replace(replay.puppet, catalog=None)
+        assert lost(replace(run, replays=(replace(replay, puppet=without),))) == []
+        other_step = replace(replay, puppet=replace(without, step=4))
+        assert lost(replace(run, replays=(other_step,))) == ["Service[nova-api]"]
+
+    def test_one_in_noop_mode_says_nothing(self) -> None:
+        run = self.replayed(resource(f"File[{CONF}]", event()))
+        (replay,) = run.replays
+        assert replay.puppet is not None
+        assert replay.puppet.report is not None
+        noop = replace(replay.puppet, report=replace(replay.puppet.report, noop=True))
+        assert lost(replace(run, replays=(replace(replay, puppet=noop),))) == ["Service[nova-api]"]
+
     def test_one_that_went_wrong_says_nothing(self) -> None:
         good = self.replayed(resource(f"File[{CONF}]", event()))
         (replay,) = good.replays
@@ -1044,8 +1135,12 @@ class TestReplays:
             assert lost(self.replayed(source, target)) == ["Service[nova-api]"]
 
     def test_one_in_which_something_between_failed_says_nothing(self) -> None:
-        between = resource("Exec[between]", event(None, status="failure"), failed_to_restart=True)
-        assert lost(self.replayed(resource(f"File[{CONF}]", event()), between)) == ["Service[nova-api]"]
+        for between in (
+            resource("Exec[between]", event(None, status="failure"), failed_to_restart=True),
+            resource("Exec[between]", failed=True),
+            resource("Exec[between]", skipped=True),
+        ):
+            assert lost(self.replayed(resource(f"File[{CONF}]", event()), between)) == ["Service[nova-api]"]
 
     def test_one_of_another_steps_catalog_says_nothing(self) -> None:
         other = catalog(file(CONF), SERVICE)
@@ -1177,6 +1272,12 @@ class TestCommands:
             ("nova-manage db sync", "sudo -u nova -E env A=b timeout -k 5 300 nice -n 10 nova-manage db sync"),
             ("nova-manage db sync", "bash -ec 'cd /opt; /usr/bin/nova-manage db sync'"),
             ("nova-manage db sync", "runuser -l nova -c 'nova-manage db sync'"),
+            ("nova-manage db sync", "su nova --command 'nova-manage db sync'"),
+            ("nova-manage db sync", "su nova --command='nova-manage db sync'"),
+            ("nova-manage db sync", "sudo -u nova -- nova-manage db sync"),
+            ("nova-manage --log-dir --quiet db sync", "nova-manage db sync"),
+            ("dd if=/a of=/b", "dd if=/a of=/b"),
+            ("tar xf - -C /x", "/bin/tar  xf - -C /x"),
             ("nova-manage db sync", "nova-manage db sync || exit 1"),
             ("nova-manage db sync", "set -o pipefail\nnova-manage db sync | tee /log"),
             ("nova-manage db sync", "nova-manage \\\n  db sync > /log 2>&1 # all of it"),
@@ -1206,6 +1307,10 @@ class TestCommands:
             ("nova-manage db sync", "nova-manage db"),
             ("nova-manage db sync", "nova-manage sync db"),
             ("nova-manage db sync", "nova-manage --debug cell_v2 db sync"),
+            ("nova-manage db sync", "nova-manage -- cell_v2 db sync"),
+            ("nova-manage db sync", "nova-manage db sync -"),
+            ("su -c 'nova-manage db sync || a' nova", "nova-manage db sync"),
+            ('su -c "a \'b" nova', "a"),
             ("nova-manage db sync", "nova-manage db sync extra"),
             ("nova-manage db sync", "nova-manage db sync --version 5"),
             ("nova-manage db sync", "nova-manage db sync --help"),

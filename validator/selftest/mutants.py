@@ -44,7 +44,7 @@ NOOP = "File { noop => true }\nService { noop => true }\nPackage { noop => true 
 class Mutant:
     """One fault: other texts for files beside the tasks, another manifest, or other variables.
 
-    `id` is stable as long as the author's file is; `task` is the name of the task it is about.
+    `id` is stable as long as the author's file is; `task` is the name of the task it is about, `unit` the unit.
     """
 
     id: str
@@ -52,6 +52,7 @@ class Mutant:
     title: str
     place: Place
     task: str = ""
+    unit: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
     manifest: tuple[str, str] | None = None
     variables: Mapping[str, JsonValue] | None = None
@@ -213,7 +214,7 @@ def _appended(loaded: Loaded, tasks_file: Path) -> Iterator[Mutant]:
     for unit in loaded.scenario.services:
         for operator, arguments in (("stop-service", {"state": "stopped"}), ("disable-service", {"enabled": False})):
             task: dict[str, object] = {"ansible.builtin.systemd_service": {"name": unit, **arguments}}
-            yield mutant(operator, unit, f"at the end: {operator.replace('-', ' ')} {unit}", task)
+            yield replace(mutant(operator, unit, f"at the end: {operator.replace('-', ' ')} {unit}", task), unit=unit)
     for path, module in _written_paths(tasks_file):
         line = "stray = 1" if module == "ini_file" else "stray"
         yield mutant(

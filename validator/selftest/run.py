@@ -56,8 +56,11 @@ def selftest(loaded: Loaded, cache: Cache, progress: Progress, wanted: Wanted) -
             f"{loaded.name} is {verdict} as it is: its faults would show nothing",
             hint=f"Run `validate scenario {loaded.name}` and mend that first.",
         )
+    foreseen = {mutant.id: score.foreseen(mutant, healthy) for mutant in chosen}
     progress.phase_starts("selftest", f"{len(chosen)} of {len(derived)} faults, {wanted.jobs} at a time")
-    outcomes = _outcomes(loaded, cache, progress, wanted=wanted, chosen=chosen, healthy=healthy)
+    to_run = tuple(mutant for mutant in chosen if foreseen[mutant.id] is None)
+    ran = _outcomes(loaded, cache, progress, wanted=wanted, chosen=to_run, healthy=healthy)
+    outcomes = tuple(foreseen[mutant.id] or ran[mutant.id] for mutant in chosen)
     result = SelfTestResult(
         scenario=loaded.name,
         title=loaded.title,
@@ -120,7 +123,7 @@ class _Running:
 
 def _outcomes(
     loaded: Loaded, cache: Cache, progress: Progress, *, wanted: Wanted, chosen: tuple[Mutant, ...], healthy: Run
-) -> tuple[Outcome, ...]:
+) -> dict[str, Outcome]:
     waiting, running = list(chosen), list[_Running]()
     outcomes: dict[str, Outcome] = {}
     with ExitStack() as stack:
@@ -146,7 +149,7 @@ def _outcomes(
         finally:
             for each in running:
                 each.companion.stop(timeout=30.0)
-    return tuple(outcomes[mutant.id] for mutant in chosen)
+    return outcomes
 
 
 def _start(loaded: Loaded, mutant: Mutant, staging: Path, keep: Path | None) -> _Running:

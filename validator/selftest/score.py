@@ -64,6 +64,20 @@ class SelfTestResult:
         return sum(outcome.answer == answer for outcome in self.outcomes)
 
 
+def foreseen(mutant: Mutant, healthy: Run) -> Outcome | None:
+    """The outcome of a fault that need not be run: a unit is stopped or disabled that is so anyway."""
+    last = healthy.phases[-1].services if healthy.phases else None
+    state = next((state for state in (last.states if last else ()) if state.unit == mutant.unit), None)
+    if state is None:
+        return None
+    proof = ""
+    if mutant.operator == "stop-service" and not state.runs:
+        proof = f"{state.unit} does not run in the healthy run either"
+    if mutant.operator == "disable-service" and state.enabled != "enabled":
+        proof = f"{state.unit} is not enabled in the healthy run either"
+    return Outcome(mutant=mutant, answer="equivalent", by=proof, seconds=0.0) if proof else None
+
+
 def judged(mutant: Mutant, healthy: Run, faulty: Run, result: Result, *, seconds: float) -> Outcome:
     """Compare the run of a fault with the run of the scenario as it is. That one was converged."""
     errors = [finding for finding in result.findings if finding.severity == "error"]
@@ -84,8 +98,11 @@ def judged(mutant: Mutant, healthy: Run, faulty: Run, result: Result, *, seconds
 def _equivalence(mutant: Mutant, healthy: Run, faulty: Run) -> str:
     """Why the fault makes no difference, or nothing. Databases are noise on disk: a task that changed one counts."""
     before, after = healthy.phase("upgrade"), faulty.phase("upgrade")
-    if before is None or after is None or mutant.manifest is not None:
+    if before is None or after is None:
         return ""
+    if mutant.operator == "noop":
+        # What acts when it is refreshed would have been `vacuous.noop`, and what is out of sync `converge.noop`.
+        return "every resource that is marked was compared and found in order"
     same_host = _disk(before) == _disk(after) and _units(before) == _units(after) and _starts(before) == _starts(after)
     same_words = _said(before, mutant.task) == _said(after, mutant.task)
     seeded = mutant.task or SEEDED
