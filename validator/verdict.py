@@ -13,6 +13,7 @@ from pydantic import JsonValue
 
 from validator import waivers
 from validator.checks import CHECKS, numbers, restarts
+from validator.checks.restarts import RestartAccount
 from validator.errors import Exit
 from validator.findings import Finding, Severity
 from validator.record import Kind, Phase, Run, SelfTest
@@ -32,7 +33,8 @@ EXITS: dict[Verdict, Exit] = {
 class Result:
     """What one validation came to. `records` are files that `validate judge` reads.
 
-    `compared` is how much the checks that hold witnesses against each other had to look at.
+    `restarts` are those on the upgraded host, by whom; `compared` is how much the checks that hold witnesses against
+    each other had to look at.
     """
 
     scenario: str
@@ -43,6 +45,7 @@ class Result:
     phases: tuple[PhaseSummary, ...]
     watched: tuple[str, ...]
     compared: dict[str, dict[str, int]]
+    restarts: tuple[RestartAccount, ...]
     records: tuple[str, ...]
     seconds: float
     validator: str
@@ -93,6 +96,7 @@ def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
         findings=tuple(sorted(_without_the_implied(found), key=lambda finding: LOUDNESS[finding.severity])),
         phases=tuple(_summary(phase) for phase in run.phases),
         watched=run.subject.watched,
+        restarts=tuple(each for each in restarts.accounts(run) if each.phase != "old"),
         compared={
             name: counted
             for name, counted in (("refreshes", numbers.refreshes(run)), ("agreement", numbers.agreement(run)))

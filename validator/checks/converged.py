@@ -158,11 +158,7 @@ def _consequences(applied: _Applied) -> list[tuple[str, Consequence]]:
         if not _kind(resource):
             events = [event for event in resource.events if event.status != "audit"]
             message = (
-                events[0].message
-                if events
-                else "skipped: something it needs has failed"
-                if resource.skipped
-                else ""
+                events[0].message if events else "skipped: something it needs has failed" if resource.skipped else ""
             )
             if message:
                 found.append((resource.ref, Consequence(subject=resource.ref, message=message)))

@@ -26,6 +26,16 @@ def render(result: Result, *, details: bool = True) -> str:
         "records": list(result.records),
         "watched": list(result.watched),
         "compared": result.compared,
+        "restarts": [
+            {
+                "unit": each.unit,
+                "phase": each.phase,
+                "who": each.who.name,
+                "place": _place(each.who.place),
+                "time": each.time,
+            }
+            for each in result.restarts
+        ],
         "seconds": round(result.seconds, 2),
         "validator": result.validator,
         "digest": result.digest,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from textwrap import wrap
 
@@ -54,6 +55,7 @@ def _lines(result: Result, width: int, *, details: bool) -> Iterator[str]:
         yield from _aside(finding, width)
     yield ""
     yield from _table(result.phases)
+    yield from _restarts(result)
     for name, numbers in result.compared.items():
         yield f"{name:<32}{_numbers(numbers)}"
     if result.phases and result.phases[-1].services:
@@ -75,6 +77,12 @@ def _aside(finding: Finding, width: int) -> Iterator[str]:
         text += f" (until {waived.expires}, {waived.owner}: {waived.reason})"
     lines = " ".join(text.split())
     yield from wrap(lines, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+
+
+def _restarts(result: Result) -> Iterator[str]:
+    counted = Counter((each.phase, each.unit, str(each.who)) for each in result.restarts)
+    for (phase, unit, who), times in counted.items():
+        yield f"restarted: {unit}, in {phase} by {who}" + (f", {times} times" if times > 1 else "")
 
 
 def _selftest(score: SelfTest | None) -> Iterator[str]:
