@@ -25,9 +25,9 @@ def refreshes(run: Run) -> dict[str, int]:
                 if any(True for _ in managed.writes(resource, disk, declared)):
                     written.add(resource.ref)
     return {
-        "services_and_execs": len(targets),
-        "resources_that_notify_them": len(sources),
-        "changed_by_the_tasks": len(written),
+        "targets": len(targets),
+        "sources": len(sources),
+        "changed_by_tasks": len(written),
         "lost": len(refresh.candidates(run)),
     }
 

@@ -12,7 +12,7 @@ from validator.record import Kind, SelfTest
 from validator.verdict import PhaseSummary, Result, Verdict
 
 CONSEQUENCES_SHOWN = 3
-PLURALS = {"paths", "resources", "restarts", "results", "runs", "starts", "tasks", "units"}
+PLURALS = {"paths", "sources", "targets", "resources", "restarts", "results", "runs", "starts", "tasks", "units"}
 LEFT_OUT_SHOWN = 5
 DIFF_LINES_SHOWN = 14
 OUTPUT_LINES_SHOWN = 14
