@@ -397,7 +397,7 @@ class TestExecs:
         assert finding.subject == "Exec[nova-db-sync]"
         assert finding.message.endswith("no task ran its command")
         assert "Run `/usr/bin/nova-manage  db sync` as a task" in finding.hint
-        assert "`proves: Exec[nova-db-sync]`" in finding.hint
+        assert "`proves: ['Exec[nova-db-sync]']`" in finding.hint
         assert "`checks.confirm: replay`" in finding.hint
 
     def test_a_task_that_runs_it_after_the_write_delivers(self) -> None:

@@ -236,6 +236,7 @@ def result(*answers: str, derived: int | None = None) -> SelfTestResult:
     )
     return SelfTestResult(
         scenario="s",
+        where="scenarios/s",
         title="t",
         digest="d",
         derived=len(answers) if derived is None else derived,
@@ -253,7 +254,7 @@ def test_the_score_is_of_faults_that_make_a_difference() -> None:
     text = rendered.text(result("caught", "missed", "equivalent", derived=4))
     assert "1 of 2 seeded faults caught (score 50%); 1 missed." in text
     assert "Only 3 of 4 faults were run" in text
-    assert "--only 'drop-task:x'" in text
+    assert "validate selftest scenarios/s --only 'drop-task:x'" in text
 
 
 def test_a_score_is_kept_for_the_very_content(tmp_path: Path) -> None:

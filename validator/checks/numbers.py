@@ -39,7 +39,7 @@ def agreement(run: Run) -> dict[str, int]:
     differ = sum(change.kind != "touched" for change in run.agreement.disk.changes)
     return {
         "paths_compared": run.agreement.disk.looked_at,
-        "differ_in_text": differ,
+        "differ": differ,
         "left_out_as_noise": sum(run.agreement.disk.noise.values()),
         "units": len(run.agreement.upgraded_units),
     }

@@ -188,7 +188,7 @@ def _hint(run: Run, target: _Target) -> str:
     said = command.text or " ".join(command.words)
     hint = (
         f"Run `{said}` as a task after the last write, or prove that it is not needed: "
-        f"a probe with `proves: {target.ref}`, or `checks.confirm: replay`."
+        f"a probe with `proves: ['{target.ref}']`, or `checks.confirm: replay`."
     )
     if guard := next((name for name in ("unless", "onlyif", "creates") if target.resource.parameters.get(name)), ""):
         hint += f" Its own `{guard}` may say the same, but only Puppet asks it."

@@ -47,7 +47,7 @@ def _told(result: SelfTestResult, outcome: Outcome) -> Iterator[str]:
     yield f"{outcome.answer}: {mutant.title} ({mutant.place})"
     yield f"    {outcome.by}"
     if outcome.answer == "missed":
-        yield f"    to see it    validate selftest {result.scenario} --only '{mutant.id}' --keep DIRECTORY"
+        yield f"    to see it    validate selftest {result.where} --only '{mutant.id}' --keep DIRECTORY"
 
 
 def document(result: SelfTestResult) -> str:

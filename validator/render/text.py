@@ -43,7 +43,7 @@ def render(result: Result, *, details: bool = False, width: int = 100) -> str:
 
 def _lines(result: Result, width: int, *, details: bool) -> Iterator[str]:
     yield f"{result.scenario}: {result.title}"
-    yield HEADLINES[result.kind][result.verdict]
+    yield HEADLINES[result.kind][result.verdict] + _accepted(result)
     causes = [finding for finding in result.findings if finding.severity == "error"]
     for number, finding in enumerate(causes, 1):
         yield ""
@@ -71,12 +71,21 @@ def _lines(result: Result, width: int, *, details: bool) -> Iterator[str]:
 def _aside(finding: Finding, width: int) -> Iterator[str]:
     """A finding that does not count against the run, in as few lines as it takes."""
     word = "waived" if finding.waived is not None else "warning" if finding.severity == "warning" else "note"
-    text = f"{word}: {finding.rule}: {finding.message}"
+    about = "" if finding.subject in finding.message or finding.subject == finding.phase else f"{finding.subject}: "
+    text = f"{word}: {finding.rule}: {about}{finding.message}"
     if finding.waived is not None:
         waived = finding.waived
         text += f" (until {waived.expires}, {waived.owner}: {waived.reason})"
     lines = " ".join(text.split())
     yield from wrap(lines, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+
+
+def _accepted(result: Result) -> str:
+    """Said beside the verdict: what counts as nothing only because somebody has accepted it."""
+    waived = sum(finding.waived is not None for finding in result.findings)
+    if not waived:
+        return ""
+    return f" {waived} finding{'s are' if waived > 1 else ' is'} waived, see below."
 
 
 def _restarts(result: Result) -> Iterator[str]:

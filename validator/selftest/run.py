@@ -19,6 +19,7 @@ from validator.host.cache import Cache
 from validator.progress import Progress
 from validator.record import Run
 from validator.scenario.load import Loaded
+from validator.scenario.paths import written
 from validator.selftest import kept, mutants, score
 from validator.selftest.mutants import Mutant
 from validator.selftest.score import Outcome, SelfTestResult
@@ -63,6 +64,7 @@ def selftest(loaded: Loaded, cache: Cache, progress: Progress, wanted: Wanted) -
     outcomes = tuple(foreseen[mutant.id] or ran[mutant.id] for mutant in chosen)
     result = SelfTestResult(
         scenario=loaded.name,
+        where=written(loaded.file.parent.resolve()),
         title=loaded.title,
         digest=healthy.subject.digest,
         derived=len(derived),

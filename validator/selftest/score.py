@@ -27,9 +27,13 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class SelfTestResult:
-    """All outcomes. `derived` counts the faults there are; fewer outcomes say that not all were run."""
+    """All outcomes. `derived` counts the faults there are; fewer outcomes say that not all were run.
+
+    `where` is what the command calls the scenario: a name, or a path.
+    """
 
     scenario: str
+    where: str
     title: str
     digest: str
     derived: int
