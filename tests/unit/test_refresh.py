@@ -1053,7 +1053,7 @@ class TestReplays:
         run = self.replayed(resource(f"File[{CONF}]", event()), resource("Service[nova-api]", refreshed))
         finding = only(run)
         assert finding.evidence["replay"] == "Triggered 'refresh' from 1 event"
-        assert finding.message.endswith("; a replay confirms it")
+        assert finding.message.endswith("; put back and replayed, Puppet says: Triggered 'refresh' from 1 event")
 
     def test_one_that_does_not_shows_that_it_is_not_needed(self) -> None:
         run = self.replayed(resource(f"File[{CONF}]", event()))

@@ -23,6 +23,7 @@ from validator.findings import Finding, Left
 from validator.record import Catalog, CatalogResource, Run
 
 SHOWN = 20
+REPLAY = " `checks.confirm: replay` shows whether Puppet would have done it."
 RELOADED = " A reload does not count: the resource does not say (`restart => ...`) that one is enough."
 
 
@@ -149,10 +150,11 @@ def _finding(run: Run, disk: Disk, target: _Target, confirmed: Answer | None) ->
         means="unproven" if target.deliveries.blind else "diverged",
         phase="converge",
         subject=target.ref,
-        message=_message(target, left_by, last) + ("; a replay confirms it" if confirmed is not None else ""),
+        message=_message(target, left_by, last)
+        + (f"; put back and replayed, Puppet says: {confirmed.message}" if confirmed is not None else ""),
         declared_at=target.resource.declared_at,
         left_by=left_by,
-        hint=_hint(run, target),
+        hint=_hint(run, target, confirmed=confirmed is not None),
         evidence=evidence,
     )
 
@@ -177,19 +179,19 @@ def _since(target: _Target, last: float | None) -> str:
     return f"nobody saw unit {unit} start" + (", for it was not watched" if target.deliveries.blind else "")
 
 
-def _hint(run: Run, target: _Target) -> str:
+def _hint(run: Run, target: _Target, *, confirmed: bool) -> str:
     written = max(source.at for source in target.sources)
     if relations.kind_of(target.ref) == "Service":
         return (
             f"Restart {delivered.unit_of(target.resource)} after the last write: a handler that the writing task "
-            "notifies, or a task after it. `checks.confirm: replay` shows whether Puppet would have done it."
+            "notifies, or a task after it." + ("" if confirmed else REPLAY)
         ) + (RELOADED if any(time > written for time in target.deliveries.reloads) else "")
     command = delivered.command_of(target.resource)
     said = command.text or " ".join(command.words)
-    hint = (
-        f"Run `{said}` as a task after the last write, or prove that it is not needed: "
-        f"a probe with `proves: ['{target.ref}']`, or `checks.confirm: replay`."
-    )
+    hint = f"Run `{said}` as a task after the last write"
+    if confirmed:
+        return f"{hint}."
+    hint += f", or prove that it is not needed: a probe with `proves: ['{target.ref}']`, or `checks.confirm: replay`."
     if guard := next((name for name in ("unless", "onlyif", "creates") if target.resource.parameters.get(name)), ""):
         hint += f" Its own `{guard}` may say the same, but only Puppet asks it."
     if delivered.hidden_after(run, written):
