@@ -1146,6 +1146,21 @@ class TestReplays:
         other = catalog(file(CONF), SERVICE)
         assert lost(self.replayed(resource(f"File[{CONF}]", event()), compiled=other)) == ["Service[nova-api]"]
 
+    def test_a_refresh_for_another_source_does_not_confirm_one_that_is_in_order(self) -> None:
+        new = catalog(file("/etc/a", "Service[nova-api]"), file("/etc/b", "Service[nova-api]"), SERVICE)
+        run = run_of(change("/etc/a"), change("/etc/b"), new=new, units=(unit(),))
+        refreshed = resource("Service[nova-api]", event(None))
+        puppet = applied("r", resource("File[/etc/b]", event()), refreshed, compiled=new)
+        both = Replay(paths=("/etc/a", "/etc/b"), puppet=puppet)
+        finding = only(replace(run, replays=(both,)))
+        assert finding.evidence["path"] == "/etc/b"
+        assert "more source" not in finding.message
+        # A source that was neither changed nor in order leaves it open, whoever refreshed the target.
+        for state in (resource("File[/etc/a]", event(None)), resource("File[/etc/a]", event(status="noop"))):
+            puppet = applied("r", state, refreshed, compiled=new)
+            one = only(replace(run, replays=(Replay(paths=("/etc/a",), puppet=puppet),)))
+            assert "replay" not in one.evidence
+
     def test_sources_that_it_leaves_open_stay(self) -> None:
         new = catalog(file("/etc/a", "Service[nova-api]"), file("/etc/b", "Service[nova-api]"), SERVICE)
         run = run_of(change("/etc/a"), change("/etc/b"), new=new, units=(unit(),))
