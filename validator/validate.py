@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from validator import __version__, forks, phases, record
+from validator import __version__, forks, phases, record, sensitive
 from validator.host.cache import Cache
 from validator.plan import Plan, ReleaseName, make
 from validator.progress import Progress
@@ -69,7 +69,7 @@ def validate(
         replays=work.replays,
     )
     # Once more over everything: a phase may have shown a secret before a later one told that it is one.
-    redacted = record.load_text(json.dumps(work.redactor.tree(json.loads(record.dump(run)))))
+    redacted = record.load_text(json.dumps(work.redactor.tree(json.loads(record.dump(sensitive.hidden(run))))))
     return Recorded(run=redacted, path=_save(redacted, cache) if keep else Path())
 
 

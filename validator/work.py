@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from validator import phases, record
+from validator import phases, record, sensitive
 from validator.bench import Bench
 from validator.errors import Problem, ScenarioError, ValidatorError
 from validator.host import image, machine
@@ -201,7 +201,8 @@ class Work:
 
     def keep(self, directory: Path, phase: Phase, what: str) -> None:
         """Complete a state in the cache with the record of the phase that made it."""
-        redacted = json.dumps(self.redactor.tree(json.loads(record.dump_phase(phase))))
+        shown = sensitive.hidden_in(phase, self.phases)
+        redacted = json.dumps(self.redactor.tree(json.loads(record.dump_phase(shown))))
         (directory / "phase.json").write_text(redacted, encoding="utf-8")
         self.cache.describe(directory, about=f"{what} of {self.plan.loaded.name.partition('/')[0]}")
 

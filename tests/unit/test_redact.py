@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from tests.unit import builders as make
+from validator import sensitive
+from validator.record import Content, DiskSeen, PathChange
 from validator.redact import MARK, Redactor, is_secret_name, values_in
 
 
@@ -93,3 +98,21 @@ def test_long_words_are_searched_in_one_go(word: str) -> None:
     text = word * (500_000 // len(word)) + " = x"
     Redactor().text(text)
     is_secret_name(text)
+
+
+def test_files_that_are_sensitive_as_a_whole_are_not_shown_line_by_line() -> None:
+    change = PathChange(path="/etc/key", kind="content", content=Content(form="text", diff="-one\n+two"))
+    other = replace(change, path="/etc/other")
+    compiled = make.catalog(("File[key]", {"path": "/etc/key", "content": MARK}))
+    written = make.task(args={"dest": "/etc/key", "content": "two"}, diff=[{"before": "one"}])
+    upgrade = replace(
+        make.phase("upgrade", ansible=(make.tasks(written),)), disk=DiskSeen(changes=(change, other), noise={})
+    )
+    run = make.with_phase(make.healthy(), upgrade)
+    run = make.with_phase(run, make.phase("converge", make.applied("t3", compiled=compiled)))
+    shown = sensitive.hidden(run).phase("upgrade")
+    assert shown is not None
+    assert shown.disk is not None
+    assert [each.content.diff for each in shown.disk.changes if each.content] == [MARK, "-one\n+two"]
+    (task,) = shown.ansible[0].tasks
+    assert (task.args, task.diff) == ({"dest": "/etc/key", "content": MARK}, MARK)
