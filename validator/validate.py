@@ -23,7 +23,7 @@ from validator.record import (
 from validator.scenario.load import Loaded
 from validator.scenario.paths import written
 from validator.selftest import kept
-from validator.work import Work
+from validator.work import Work, is_settled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +103,7 @@ def _idempotence(work: Work, held: ExitStack) -> None:
     root = work.image(plan.image if is_old else plan.fresh_image, held)
     with work.host((root,), "fresh", staged, wait=False) as bench:
         phase = phases.puppet_phase(bench, "fresh", release, staged)
-        work.ended(phase, go_on=not any(run.trouble for run in phase.puppet))
+        work.ended(phase, go_on=all(is_settled(run) for run in phase.puppet))
         work.again(bench, release, staged)
 
 

@@ -152,7 +152,8 @@ def _tasks(run: Run) -> Iterator[Finding]:
         return
     ran = {(task.name, task.place) for tasks in phase.ansible for task in tasks.tasks}
     left_out = _never(phase.ansible, ran)
-    if left_out and not ran:
+    told = any(tasks.trouble for tasks in phase.ansible)  # then `upgrade.failed` says it already
+    if left_out and not ran and not told:
         yield Finding(
             rule="vacuous.tags",
             means="unproven",
