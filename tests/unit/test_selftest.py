@@ -215,6 +215,7 @@ def test_a_fault_is_equivalent_only_when_nothing_differs() -> None:
     without = make.with_phase(healthy, make.phase("upgrade", ansible=(make.tasks(make.task(changed=False)),)))
     assert answer(mutant("drop-task"), without, healthy) == "equivalent"
     assert answer(mutant("drop-task"), gone, healthy) == "missed"
+    assert answer(mutant("hide-change"), make.healthy(), make.healthy()) == "equivalent"
     # It changed something that no witness sees, such as a database: nothing proves that it made no difference.
     assert answer(mutant("drop-task"), make.healthy(), make.healthy()) == "missed"
 

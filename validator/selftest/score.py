@@ -11,7 +11,8 @@ from validator.verdict import Result
 
 Answer = Literal["caught", "missed", "equivalent", "broken"]
 SEEDED = "a seeded fault"  # the name of the task that makes a fault, where it is a task more
-ON_DISK = {"change-mode", "change-owner", "remove-notify", "stray-line"}  # faults that no database can hide
+# Faults whose difference no database can hide: they are on disk, in who runs, or only in what a task says of itself.
+IN_SIGHT = {"change-mode", "change-owner", "hide-change", "remove-notify", "stray-line"}
 MACHINE = {"evidence.run"}  # findings that are not the fault's doing: the host or the machine gave way
 
 
@@ -111,7 +112,7 @@ def _equivalence(mutant: Mutant, healthy: Run, faulty: Run) -> str:
     same_words = _said(before, mutant.task) == _said(after, mutant.task)
     seeded = mutant.task or SEEDED
     did_something = any(_changed(before, seeded)) or (not mutant.task and any(_changed(after, seeded)))
-    if same_host and same_words and (mutant.operator in ON_DISK or not did_something):
+    if same_host and same_words and (mutant.operator in IN_SIGHT or not did_something):
         return "the same host after the upgrade: files, units, starts, and what every other task said"
     return ""
 
