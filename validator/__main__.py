@@ -18,8 +18,8 @@ def status() -> int:
     """The exit status of this process's command line."""
     try:
         # Imported here, so that an installation that is broken does not end with Python's 1, which means "diverged".
-        from validator import process  # noqa: PLC0415
-        from validator.cli import app  # noqa: PLC0415
+        from validator import process  # noqa: PLC0415 - keeps --help fast
+        from validator.cli import app  # noqa: PLC0415 - keeps --help fast
 
         with process.signals_raise():
             # Without its own handling of exits, click hands an `Exit`'s status back as the return value.

@@ -125,9 +125,9 @@ def selftest(
     Exit status: 0 none was missed, 1 some were, 3 some could not be judged.
     """
     from validator.render import selftest as rendered  # noqa: PLC0415 - keeps --help fast
-    from validator.selftest import mutants  # noqa: PLC0415
-    from validator.selftest.run import Wanted  # noqa: PLC0415
-    from validator.selftest.run import selftest as run_selftest  # noqa: PLC0415
+    from validator.selftest import mutants  # noqa: PLC0415 - keeps --help fast
+    from validator.selftest.run import Wanted  # noqa: PLC0415 - keeps --help fast
+    from validator.selftest.run import selftest as run_selftest  # noqa: PLC0415 - keeps --help fast
 
     _known(format)
     _writable(output)
