@@ -92,16 +92,6 @@ def teach(content: bytes | None, *, path: str, redactor: Redactor) -> None:
         redactor.learn(_side(content, path).secrets)
 
 
-def same_meaning(before: bytes, after: bytes, path: str) -> bool:
-    """Whether two contents of the file at `path` say the same: equal, or different in layout and comments only."""
-    if before == after:
-        return True
-    if not (_is_text(before) and _is_text(after)):
-        return False
-    old, new = _side(before, path).parsed, _side(after, path).parsed
-    return old is not None and new is not None and old[0] == new[0] and not trees.patch(old[1], new[1])
-
-
 def packages(before: bytes | None, after: bytes | None) -> tuple[PackageChange, ...]:
     """The packages whose installed version differs between two states of dpkg's `status` file.
 
