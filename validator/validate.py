@@ -69,8 +69,8 @@ def validate(
         replays=work.replays,
     )
     # Once more over everything: a phase may have shown a secret before a later one told that it is one.
-    redacted = record.load_text(json.dumps(work.redactor.tree(json.loads(record.dump(sensitive.hidden(run))))))
-    return Recorded(run=redacted, path=_save(redacted, cache) if keep else Path())
+    text = json.dumps(work.redactor.tree(json.loads(record.dump(sensitive.hidden(run)))), ensure_ascii=False)
+    return Recorded(run=record.load_text(text), path=_save(name, plan.loaded.name, text, cache) if keep else Path())
 
 
 def _upgrade(work: Work, held: ExitStack) -> None:
@@ -154,9 +154,9 @@ def _subject(plan: Plan) -> Subject:
     )
 
 
-def _save(run: Run, cache: Cache) -> Path:
-    with cache.making("runs", run.id) as unfinished:
+def _save(name: str, about: str, text: str, cache: Cache) -> Path:
+    with cache.making("runs", name) as unfinished:
         if unfinished is not None:
-            (unfinished / "record.json").write_text(record.dump(run), encoding="utf-8")
-            cache.describe(unfinished, about=run.subject.name)
-    return cache.root / "runs" / run.id / "record.json"
+            (unfinished / "record.json").write_text(text, encoding="utf-8")
+            cache.describe(unfinished, about=about)
+    return cache.root / "runs" / name / "record.json"
