@@ -91,7 +91,14 @@ ExecMainStartTimestampMonotonic=0
 def test_noise_is_left_out_and_counted_by_rule(tmp_path: Path) -> None:
     base, upper = tmp_path / "base", tmp_path / "upper"
     base.mkdir()
-    for path in ("etc/app.conf", "var/log/app/app.log", "var/lib/mysql/ibdata1", "srv/data/x", "tmp/x"):
+    for path in (
+        "etc/app.conf",
+        "var/log/app/app.log",
+        "var/lib/mysql/ibdata1",
+        "srv/data/x",
+        "tmp/x",
+        "var/lib/apt/daily_lock",
+    ):
         (upper / path).parent.mkdir(parents=True, exist_ok=True)
         (upper / path).write_text("", encoding="utf-8")
     mine = disk.NoiseRule(name="scenario", patterns=("/srv/data/*",), reason="the tests' own")
@@ -100,7 +107,7 @@ def test_noise_is_left_out_and_counted_by_rule(tmp_path: Path) -> None:
     assert "/etc/app.conf" in kept
     assert not {"/var/log/app/app.log", "/var/lib/mysql/ibdata1", "/srv/data/x", "/tmp/x"} & kept
     assert seen.left_out["scenario"] == ("/srv/data/x",)
-    assert seen.noise == {"logs": 2, "databases": 1, "scenario": 1, "temporary": 1}
+    assert seen.noise == {"logs": 2, "databases": 1, "scenario": 1, "temporary": 1, "timers": 1}
 
 
 def test_what_is_written_between_two_looks_is_named_once(tmp_path: Path) -> None:

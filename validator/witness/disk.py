@@ -53,6 +53,11 @@ RULES = (
         reason="Puppet's own state",
     ),
     NoiseRule(
+        name="timers",
+        patterns=("var/lib/apt/**", "var/lib/logrotate/**"),
+        reason="written by the distribution's timers (apt-daily, logrotate) when the clock says so",
+    ),
+    NoiseRule(
         name="system",
         patterns=(
             "var/lib/systemd/**",
