@@ -20,7 +20,8 @@ def text(result: SelfTestResult) -> str:
 def _lines(result: SelfTestResult) -> Iterator[str]:
     yield f"{result.scenario}: {result.title}"
     caught, missed = result.count("caught"), result.count("missed")
-    score = "" if result.score is None else f" (score {result.score:.0%})"
+    # Rounded down: 100 % is for nothing missed.
+    score = "" if result.score is None else f" (score {caught * 100 // (caught + missed)}%)"
     yield f"SELF-TEST: {caught} of {caught + missed} seeded faults caught{score}; {missed} missed."
     if result.count("equivalent"):
         yield f"{result.count('equivalent')} more made no difference to the host."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ import yaml
 from pydantic import JsonValue
 
 from validator.errors import UsageError
+from validator.inputs import LEFT_OUT
 from validator.record import Place
 from validator.scenario.load import Loaded
 from validator.scenario.paths import written
@@ -36,6 +38,9 @@ PATHS: Mapping[str, str] = {
     "copy": "dest",
     "template": "dest",
 }
+COPY = "tasks"  # where the copy of the author's tasks lies below the directory of a fault
+VAULT = "!vault"  # what is encrypted cannot be changed into something that can be decrypted
+SEEDED = "a seeded fault"  # the name of the task that makes a fault, where it is a task more
 SOMEBODY = "daemon"  # a user and a group that every Debian host has
 NOOP = "File { noop => true }\nService { noop => true }\nPackage { noop => true }\nExec { noop => true }\n"
 
@@ -62,7 +67,7 @@ def derive(loaded: Loaded) -> tuple[Mutant, ...]:
     """Every fault that can be seeded into a scenario. Raises `UsageError` for a variant."""
     if loaded.fault is not None:
         raise UsageError(f"{loaded.name} is a variant; faults are seeded into whole scenarios")
-    tasks_file = _tasks_file(loaded)
+    tasks_file = upgrade_file(loaded)
     found = [
         *(mutant for task in source.tasks(tasks_file.parent, tasks_file.name) for mutant in _of_task(task, tasks_file)),
         *_variables(loaded),
@@ -71,7 +76,7 @@ def derive(loaded: Loaded) -> tuple[Mutant, ...]:
     ]
     counted: Counter[str] = Counter()
     named = []
-    for mutant in found:
+    for mutant in filter(_Different(tasks_file.parent), found):
         counted[mutant.id] += 1
         number = counted[mutant.id]
         named.append(mutant if number == 1 else replace(mutant, id=f"{mutant.id}:{number}"))
@@ -81,12 +86,15 @@ def derive(loaded: Loaded) -> tuple[Mutant, ...]:
 def write(mutant: Mutant, loaded: Loaded, into: Path) -> Loaded:
     """The scenario with the fault; what had to be changed is copied below `into`, an empty directory."""
     scenario = loaded.scenario
-    tasks_file = _tasks_file(loaded)
+    tasks_file = upgrade_file(loaded)
     if mutant.files:
-        copy = into / "tasks"
-        shutil.copytree(tasks_file.parent, copy, symlinks=True)
+        copy = into / COPY
+        shutil.copytree(tasks_file.parent, copy, symlinks=True, ignore=LEFT_OUT)
         for name, text in mutant.files.items():
-            (copy / name).write_text(text, encoding="utf-8")
+            file = (copy / name).resolve()
+            if not file.is_relative_to(copy.resolve()):  # behind a link: that file is the author's own
+                raise UsageError(f"{name} is not below {written(tasks_file.parent)}: no fault can be seeded into it")
+            file.write_text(text, encoding="utf-8")
         key = "playbook" if scenario.upgrade.playbook else "tasks"
         upgrade = scenario.upgrade.model_copy(update={key: copy / tasks_file.name})
         scenario = scenario.model_copy(update={"upgrade": upgrade})
@@ -109,7 +117,28 @@ def write(mutant: Mutant, loaded: Loaded, into: Path) -> Loaded:
     return replace(loaded, name=f"{loaded.name} with {mutant.id}", title=mutant.title, scenario=scenario)
 
 
-def _tasks_file(loaded: Loaded) -> Path:
+class _Different:
+    """Whether a fault's texts are YAML, and say something else than the author's: else it would be no fault, or be
+    caught because nobody can read it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._known: dict[str, object] = {}
+
+    def __call__(self, mutant: Mutant) -> bool:
+        try:
+            return all(source.meaning(text) != self._original(name) for name, text in mutant.files.items())
+        except yaml.YAMLError:
+            return False
+
+    def _original(self, name: str) -> object:
+        if name not in self._known:
+            self._known[name] = source.meaning((self._directory / name).read_text(encoding="utf-8"))
+        return self._known[name]
+
+
+def upgrade_file(loaded: Loaded) -> Path:
+    """The author's playbook or list of tasks. Raises `UsageError` when there is none."""
     upgrade = loaded.scenario.upgrade
     file = upgrade.playbook or upgrade.tasks
     if file is None:
@@ -150,9 +179,11 @@ def _values(task: Task, mutant: _Make) -> Iterator[Mutant]:
         arguments = task.module(module) or {}
         for name in names:
             node = arguments.get(name, (None, None))[1]
-            if isinstance(node, yaml.ScalarNode) and not _is_expression(node):
+            if not isinstance(node, yaml.ScalarNode) or not task.holds(node) or node.tag == VAULT:
+                continue
+            if not _is_expression(node):
                 yield mutant("change-value", f"another {name} in", task.replaced(node, source.changed(node)))
-            elif isinstance(node, yaml.ScalarNode) and f"item.{name}" in node.value:
+            elif f"item.{name}" in node.value:
                 for item in _first_and_last(task, name):
                     yield mutant(
                         "change-value", f"another {name} in an item of", task.replaced(item, source.changed(item))
@@ -163,7 +194,8 @@ def _first_and_last(task: Task, name: str) -> Iterator[yaml.ScalarNode]:
     loop = task.keys.get("loop", (None, None))[1]
     items = loop.value if isinstance(loop, yaml.SequenceNode) else []
     found = [source.mapping(item).get(name, (None, None))[1] for item in items]
-    literal = [node for node in found if isinstance(node, yaml.ScalarNode) and not _is_expression(node)]
+    scalars = [node for node in found if isinstance(node, yaml.ScalarNode)]
+    literal = [node for node in scalars if task.holds(node) and node.tag != VAULT and not _is_expression(node)]
     yield from dict.fromkeys((*literal[:1], *literal[-1:]))
 
 
@@ -177,7 +209,7 @@ def _owners(task: Task, mutant: _Make) -> Iterator[Mutant]:
     arguments = task.module("copy", "template", "file", "ini_file", "lineinfile") or {}
     for name, operator in (("mode", "change-mode"), ("owner", "change-owner"), ("group", "change-owner")):
         node = arguments.get(name, (None, None))[1]
-        if isinstance(node, yaml.ScalarNode) and "{{" not in node.value:
+        if isinstance(node, yaml.ScalarNode) and task.holds(node) and "{{" not in node.value:
             other = SOMEBODY if name != "mode" else '"0600"' if node.value.lstrip("0") != "600" else '"0644"'
             yield mutant(operator, f"another {name} in", task.replaced(node, other))
 
@@ -221,7 +253,13 @@ def _appended(loaded: Loaded, tasks_file: Path) -> Iterator[Mutant]:
             "stray-line",
             path,
             f"at the end: a stray line in {path}",
-            {"ansible.builtin.shell": f"echo '{line}' >> '{path}'"},
+            {
+                # A directory, or a file of a task that did not run: then there is no fault, and it says `ok`.
+                "ansible.builtin.shell": f"test -f {shlex.quote(path)} && echo '{line}' >> {shlex.quote(path)}",
+                "register": "validate_seeded",
+                "changed_when": "validate_seeded.rc == 0",
+                "failed_when": False,
+            },
         )
 
 
@@ -238,7 +276,7 @@ def _written_paths(tasks_file: Path) -> Iterator[tuple[str, str]]:
 
 def _with_task(text: str, task: dict[str, object], *, is_playbook: bool) -> str:
     """A task behind all others; in a playbook a play of its own, so that handlers have run before."""
-    named = {"name": "a seeded fault", **task}
+    named = {"name": SEEDED, "tags": ["always"], **task}  # the scenario's own choice of tags must not leave it out
     if is_playbook:
         return _appending(text, {"hosts": "all", "gather_facts": False, "tasks": [named]})
     return _appending(text, named)

@@ -119,6 +119,7 @@ def _spread(items: list[Mutant]) -> list[Mutant]:
 class _Running:
     mutant: Mutant
     job: Path
+    into: Path
     companion: process.Companion
     since: float
 
@@ -133,11 +134,11 @@ def _outcomes(
         try:
             while waiting or running:
                 while waiting and len(running) < max(wanted.jobs, 1):
-                    running.append(_start(loaded, waiting.pop(0), staging, wanted.keep))
+                    running.append(_start(loaded, waiting.pop(0), staging, wanted.keep, healthy.subject.digest))
                 for each in [each for each in running if not each.companion.running()]:
                     running.remove(each)
                     each.companion.stop()
-                    outcome = _outcome(each, healthy)
+                    outcome = _outcome(loaded, each, healthy)
                     outcomes[each.mutant.id] = outcome
                     progress.phase_ends(
                         f"{len(outcomes)}/{len(chosen)}",
@@ -154,7 +155,7 @@ def _outcomes(
     return outcomes
 
 
-def _start(loaded: Loaded, mutant: Mutant, staging: Path, keep: Path | None) -> _Running:
+def _start(loaded: Loaded, mutant: Mutant, staging: Path, keep: Path | None, digest: str) -> _Running:
     name = mutant.id.replace("/", "_").replace(":", "-")
     into = (keep or staging) / name
     try:
@@ -162,7 +163,12 @@ def _start(loaded: Loaded, mutant: Mutant, staging: Path, keep: Path | None) -> 
     except OSError as error:
         raise UsageError(f"{into} cannot be made: {error.strerror}", hint="Name an empty directory.") from error
     job = staging / f"{name}.job"
-    asked = {"scenario": str(loaded.file.absolute()), "mutant": mutant.id, "into": str(into.absolute())}
+    asked = {
+        "scenario": str(loaded.file.absolute()),
+        "mutant": mutant.id,
+        "into": str(into.absolute()),
+        "digest": digest,
+    }
     job.write_text(json.dumps(asked), encoding="utf-8")
     companion = process.Companion(
         (sys.executable, "-m", "validator.selftest.worker", str(job)),
@@ -170,10 +176,10 @@ def _start(loaded: Loaded, mutant: Mutant, staging: Path, keep: Path | None) -> 
         log=job.with_suffix(".log"),
         inherit=("VALIDATE_CACHE", "XDG_CACHE_HOME", "HOME", "PYTHONPATH"),
     )
-    return _Running(mutant=mutant, job=job, companion=companion, since=time.monotonic())
+    return _Running(mutant=mutant, job=job, into=into.absolute(), companion=companion, since=time.monotonic())
 
 
-def _outcome(ended: _Running, healthy: Run) -> Outcome:
+def _outcome(loaded: Loaded, ended: _Running, healthy: Run) -> Outcome:
     seconds = time.monotonic() - ended.since
     answer = ended.job.with_suffix(".answer")
     if not answer.exists():
@@ -187,5 +193,6 @@ def _outcome(ended: _Running, healthy: Run) -> Outcome:
         return Outcome(mutant=ended.mutant, answer="caught", by=f"scenario: {said['refused']}", seconds=seconds)
     if "run" not in said:
         return Outcome(mutant=ended.mutant, answer="broken", by=str(said.get("error")), seconds=seconds)
-    faulty = record.load_text(json.dumps(said["run"]))
+    home = written(mutants.upgrade_file(loaded).parent)
+    faulty = score.homeward(record.load_text(json.dumps(said["run"])), str(ended.into / mutants.COPY), home)
     return score.judged(ended.mutant, healthy, faulty, judge(faulty), seconds=seconds)

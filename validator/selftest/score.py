@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from validator.record import Phase, Run, SelfTest
-from validator.selftest.mutants import Mutant
+from validator.record import Phase, Run, SelfTest, Task
+from validator.selftest.mutants import SEEDED, Mutant
 from validator.verdict import Result
 
 Answer = Literal["caught", "missed", "equivalent", "broken"]
-SEEDED = "a seeded fault"  # the name of the task that makes a fault, where it is a task more
-# Faults whose difference no database can hide: they are on disk, in who runs, or only in what a task says of itself.
-IN_SIGHT = {"change-mode", "change-owner", "hide-change", "remove-notify", "stray-line"}
+# Faults that change nothing themselves: what they lead to is what other tasks and handlers say.
+WORDS_ONLY = {"hide-change", "remove-notify"}
+# Faults that are on disk: no database can hide them, but the path may be one that is left out there.
+ON_DISK = {"change-mode", "change-owner"}
+PATHS = ("path", "dest", "name")  # arguments that name the file of a task
+# What `systemctl disable` does nothing to. It does to `generated`, `indirect`, `alias` and `enabled-runtime`.
+NOT_ENABLED = {"disabled", "static", "masked"}
 MACHINE = {"evidence.run"}  # findings that are not the fault's doing: the host or the machine gave way
 
 
@@ -78,13 +83,33 @@ def foreseen(mutant: Mutant, healthy: Run) -> Outcome | None:
     proof = ""
     if mutant.operator == "stop-service" and not state.runs:
         proof = f"{state.unit} does not run in the healthy run either"
-    if mutant.operator == "disable-service" and state.enabled != "enabled":
+    if mutant.operator == "disable-service" and state.enabled in NOT_ENABLED:
         proof = f"{state.unit} is not enabled in the healthy run either"
     return Outcome(mutant=mutant, answer="equivalent", by=proof, seconds=0.0) if proof else None
 
 
+def homeward(run: Run, copy: str, home: str) -> Run:
+    """The run of a faulty copy, with the places of its upgrade tasks as they are in the author's directory."""
+
+    def at_home(task: Task) -> Task:
+        file = task.place.file.lstrip("/") if task.place else ""
+        below = file.removeprefix(f"{copy.lstrip('/')}/")
+        if task.place is None or below == file:
+            return task
+        return replace(task, place=replace(task.place, file=f"{home}/{below}"))
+
+    def of_phase(phase: Phase) -> Phase:
+        runs = (replace(tasks, tasks=tuple(map(at_home, tasks.tasks))) for tasks in phase.ansible)
+        return replace(phase, ansible=tuple(runs))
+
+    return replace(run, phases=tuple(map(of_phase, run.phases)))
+
+
 def judged(mutant: Mutant, healthy: Run, faulty: Run, result: Result, *, seconds: float) -> Outcome:
     """Compare the run of a fault with the run of the scenario as it is. That one was converged."""
+    if unmade := next((task for task in _tasks(faulty.phase("upgrade")) if _is_unmade(task)), None):
+        by = f"the fault itself could not be made: {unmade.message or unmade.status}"
+        return Outcome(mutant=mutant, answer="broken", by=by, seconds=seconds)
     errors = [finding for finding in result.findings if finding.severity == "error"]
     if result.verdict != "converged":
         first = errors[0] if errors else None
@@ -101,7 +126,10 @@ def judged(mutant: Mutant, healthy: Run, faulty: Run, result: Result, *, seconds
 
 
 def _equivalence(mutant: Mutant, healthy: Run, faulty: Run) -> str:
-    """Why the fault makes no difference, or nothing. Databases are noise on disk: a task that changed one counts."""
+    """Why the fault makes no difference, or nothing. Databases are noise on disk: a task that changed one counts.
+
+    Tasks are known by their places: names are shared, redacted, and have variables and roles in them.
+    """
     before, after = healthy.phase("upgrade"), faulty.phase("upgrade")
     if before is None or after is None:
         return ""
@@ -109,12 +137,41 @@ def _equivalence(mutant: Mutant, healthy: Run, faulty: Run) -> str:
         # What acts when it is refreshed would have been `vacuous.noop`, and what is out of sync `converge.noop`.
         return "every resource that is marked was compared and found in order"
     same_host = _disk(before) == _disk(after) and _units(before) == _units(after) and _starts(before) == _starts(after)
-    same_words = _said(before, mutant.task) == _said(after, mutant.task)
-    seeded = mutant.task or SEEDED
-    did_something = any(_changed(before, seeded)) or (not mutant.task and any(_changed(after, seeded)))
-    if same_host and same_words and (mutant.operator in IN_SIGHT or not did_something):
-        return "the same host after the upgrade: files, units, starts, and what every other task said"
-    return ""
+    about = [(task, phase) for phase in (before, after) for task in _tasks(phase) if _is_about(task, mutant)]
+    others = [[task for task in _tasks(phase) if not _is_about(task, mutant)] for phase in (before, after)]
+    if mutant.variables is not None:  # what any task changed may be of the variable's making
+        about = [(task, phase) for phase in (before, after) for task in _tasks(phase)]
+    if not same_host or _said(others[0]) != _said(others[1]) or _probed(before) != _probed(after):
+        return ""
+    if mutant.operator not in WORDS_ONLY and any(task.place is None for task, _ in about):
+        return ""
+    hidden = [task for task, phase in about if task.changed and not _is_in_sight(task, phase, mutant)]
+    if hidden and mutant.operator not in WORDS_ONLY:
+        return ""
+    return "the same host after the upgrade: files, units, starts, and what every other task said"
+
+
+def _tasks(phase: Phase | None) -> Iterator[Task]:
+    for tasks in phase.ansible if phase else ():
+        yield from tasks.tasks
+
+
+def _is_unmade(task: Task) -> bool:
+    """Whether this is the fault, and it failed: then it says nothing of the scenario."""
+    return task.name == SEEDED and task.status in {"failed", "unreachable"}
+
+
+def _is_about(task: Task, mutant: Mutant) -> bool:
+    """Whether a result is of the seeded task. In the faulty file it begins on the same line as in the author's."""
+    return task.place == mutant.place if mutant.task else task.name == SEEDED
+
+
+def _is_in_sight(task: Task, phase: Phase, mutant: Mutant) -> bool:
+    """Whether all that a task changed is a file that the disk witness has compared."""
+    if mutant.operator not in ON_DISK or not isinstance(task.args, dict) or phase.disk is None:
+        return False
+    path = next((task.args[name] for name in PATHS if task.args.get(name)), None)
+    return any(change.path == path and change.kind != "touched" for change in phase.disk.changes)
 
 
 def _disk(phase: Phase) -> set[tuple[object, ...]]:
@@ -136,10 +193,9 @@ def _starts(phase: Phase) -> list[tuple[str, str]]:
     return sorted((event.unit, event.kind) for event in (phase.services.events if phase.services else ()))
 
 
-def _said(phase: Phase, but: str) -> list[tuple[str, str, bool]]:
-    results = [task for tasks in phase.ansible for task in tasks.tasks]
-    return sorted((task.name, task.status, task.changed) for task in results if task.name not in {but, SEEDED})
+def _said(results: list[Task]) -> list[tuple[str, str, bool]]:
+    return sorted((task.name, task.status, task.changed) for task in results)
 
 
-def _changed(phase: Phase, name: str) -> list[bool]:
-    return [task.changed for tasks in phase.ansible for task in tasks.tasks if task.name == name]
+def _probed(phase: Phase) -> list[tuple[str, int, bool]]:
+    return [(probe.name, probe.exit_code, bool(probe.trouble)) for probe in phase.probes]

@@ -13,6 +13,8 @@ BLOCKS = ("block", "rescue", "always")
 LISTS = ("pre_tasks", "tasks", "post_tasks", "handlers")
 IMPORTS = ("import_tasks", "include_tasks")
 NUMBER = re.compile(r"-?\d+")
+ANCHOR = re.compile(r"&\S+[ \t]+")
+NOTHING = "ansible.builtin.meta: noop"
 FLIPPED = {
     "true": "false",
     "false": "true",
@@ -62,21 +64,34 @@ class Task:
         """Whether its module is one of `names` (without collection)."""
         return any(key.rpartition(".")[2] in names for key in self.keys)
 
+    def holds(self, node: yaml.Node) -> bool:
+        """Whether a node stands in this task; one that an alias leads to stands where its anchor is."""
+        return bool(self.node.start_mark.index <= node.start_mark.index < self.node.end_mark.index)
+
     def replaced(self, node: yaml.Node, text: str) -> str:
-        """The file with another text for a node."""
-        return self.text[: node.start_mark.index] + text + self.text[node.end_mark.index :]
+        """The file with another text for a node; its anchor stays, for those who refer to it."""
+        start = node.start_mark.index
+        anchor = ANCHOR.match(self.text, start)
+        return self.text[: anchor.end() if anchor else start] + text + self.text[_end(node, self.text) :]
 
     def without(self) -> str:
-        """The file with a task that does nothing in place of this one."""
-        lines = self.text.splitlines(keepends=True)
-        first = self.node.start_mark.line
-        indent = " " * max(self.node.start_mark.column - 2, 0)
-        rest = lines[_end_line(self.node, len(lines)) :]
-        return "".join([*lines[:first], f"{indent}- ansible.builtin.meta: noop\n", *rest])
+        """The file with a task that does nothing in place of this one.
+
+        A task with an anchor that others refer to stays, and does not run.
+        """
+        text = self.replaced(self.node, f"{{{NOTHING}}}" if self.node.flow_style else NOTHING)
+        try:
+            meaning(text)
+        except yaml.YAMLError:
+            return self.with_key("when", "false")
+        return text
 
     def without_key(self, name: str) -> str:
         """The file without one key of the task."""
         key, value = self.keys[name]
+        if key.start_mark.index == self.node.start_mark.index and len(self.node.value) > 1:
+            following = self.node.value[1][0]  # the dash before the first key belongs to the task
+            return self.text[: key.start_mark.index] + self.text[following.start_mark.index :]
         if self.node.flow_style:
             start, end = key.start_mark.index, value.end_mark.index
             after = re.match(r"\s*,\s*", self.text[end:])
@@ -97,13 +112,20 @@ class Task:
 
 
 def tasks(directory: Path, file: str) -> Iterator[Task]:
-    """The tasks of a playbook or list of tasks, of what it imports by a literal name, and of roles beside it."""
+    """The tasks of a playbook or list of tasks, of what it imports by a literal name, and of roles beside it.
+
+    What lies elsewhere, by its path or behind a link, is left out: a copy of `directory` does not hold it.
+    """
     waiting, seen = [file], set[str]()
+    root_directory = directory.resolve()
     roles = sorted((*directory.glob("roles/*/tasks/*.yml"), *directory.glob("roles/*/handlers/*.yml")))
     waiting += [str(path.relative_to(directory)) for path in roles]
     while waiting:
-        name = waiting.pop(0)
-        if name in seen or not (directory / name).is_file():
+        found = (directory / waiting.pop(0)).resolve()
+        if not found.is_relative_to(root_directory) or not found.is_file():
+            continue
+        name = str(found.relative_to(root_directory))
+        if name in seen:
             continue
         seen.add(name)
         text = (directory / name).read_text(encoding="utf-8")
@@ -112,7 +134,7 @@ def tasks(directory: Path, file: str) -> Iterator[Task]:
             yield task
             for key in IMPORTS:
                 for known, (_, value) in task.keys.items():
-                    target = scalar(value)
+                    target = scalar(mapping(value).get("file", (value, value))[1])
                     if known.rpartition(".")[2] == key and target and "{{" not in target:
                         waiting.append(str((Path(name).parent / target).as_posix()))
 
@@ -132,6 +154,20 @@ def _below(node: yaml.Node | None, file: str, text: str, *, handler: bool) -> It
             yield Task(file=file, text=text, node=item, handler=handler)
 
 
+def meaning(text: str) -> object:
+    """What a YAML text holds, to be compared with another one. Raises `yaml.YAMLError` when it is none."""
+    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    return _meaning(root) if root is not None else None
+
+
+def _meaning(node: yaml.Node) -> object:
+    if isinstance(node, yaml.MappingNode):
+        return (node.tag, [(_meaning(key), _meaning(value)) for key, value in node.value])
+    if isinstance(node, yaml.SequenceNode):
+        return (node.tag, [_meaning(item) for item in node.value])
+    return (node.tag, node.value)
+
+
 def mapping(node: yaml.Node) -> dict[str, tuple[yaml.Node, yaml.Node]]:
     """The keys of a mapping node; empty for others."""
     if not isinstance(node, yaml.MappingNode):
@@ -148,7 +184,7 @@ def changed(node: yaml.ScalarNode) -> str:
     """How a scalar is written with another value of the same kind."""
     value, style = str(node.value), node.style
     if style in {"|", ">"}:
-        return f'"{_escaped(value)}changed\\n"\n'  # such a scalar ends behind its last line
+        return f'"{_escaped(value)}changed\\n"'
     other = another(value)
     if style == "'":
         return "'" + other.replace("'", "''") + "'"
@@ -166,6 +202,20 @@ def another(value: str) -> str:
 
 def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\t", "\\t")
+
+
+def _end(node: yaml.Node, text: str) -> int:
+    """Behind a node's last character. The parser ends a block where the next token begins."""
+    end = int(node.end_mark.index)
+    flow = getattr(node, "flow_style", None)
+    is_block = isinstance(node, yaml.CollectionNode) and not flow
+    if not is_block and not (isinstance(node, yaml.ScalarNode) and node.style in {"|", ">"}):
+        return end
+    lines = text[:end].rstrip().split("\n")
+    # Comments between this and what follows stay; one that ends a literal text stays as a comment.
+    while lines[-1].lstrip().startswith("#") or not lines[-1].strip():
+        lines.pop()
+    return len("\n".join(lines))
 
 
 def _end_line(node: yaml.Node, last: int) -> int:

@@ -11,13 +11,15 @@ import signal
 import sys
 import threading
 import time
+import uuid
 from pathlib import Path
 
-from validator import process, record
-from validator.errors import Interrupted, ScenarioError, ValidatorError
+from validator import plan, process, record
+from validator.errors import Interrupted, ScenarioError, UsageError, ValidatorError
 from validator.host.cache import Cache
 from validator.progress import Silent
 from validator.scenario import load
+from validator.scenario.load import Loaded
 from validator.selftest import mutants
 from validator.validate import validate
 
@@ -31,9 +33,12 @@ def main(job: Path, lifeline: int) -> int:
     answer: dict[str, object] = {}
     try:
         with process.signals_raise():
-            mutant = next(each for each in mutants.derive(loaded) if each.id == asked["mutant"])
+            cache = Cache.open()
+            mutant = next((each for each in mutants.derive(loaded) if each.id == asked["mutant"]), None)
+            if mutant is None or _digest(loaded, cache) != asked["digest"]:
+                raise UsageError("the scenario's files were changed while its self-test ran")
             faulty = mutants.write(mutant, loaded, Path(asked["into"]))
-            ran = validate(faulty, Cache.open(), Silent(), fail_fast=True, keep=False).run
+            ran = validate(faulty, cache, Silent(), fail_fast=True, keep=False).run
             answer["run"] = json.loads(record.dump(ran))
     except Interrupted:
         return 130
@@ -46,6 +51,12 @@ def main(job: Path, lifeline: int) -> int:
     unfinished.write_text(json.dumps(answer), encoding="utf-8")
     unfinished.replace(job.with_suffix(".answer"))
     return 0
+
+
+def _digest(loaded: Loaded, cache: Cache) -> str:
+    """What the scenario consists of now: a fault is compared with the healthy run of the same files."""
+    with cache.host_directory(f"plan-{uuid.uuid4().hex[:8]}") as (staging, _):
+        return plan.make(loaded, staging).digest
 
 
 def _end_with(lifeline: int) -> None:
