@@ -18,7 +18,7 @@ from validator.errors import Problem, ScenarioError, UsageError
 SCHEMA = "convergence-validator/record/2"
 
 PhaseName = Literal["old", "upgrade", "upgrade-again", "fault", "converge", "again", "fresh"]
-Kind = Literal["upgrade", "idempotence", "upgrade-idempotence"]
+Kind = Literal["upgrade", "idempotence", "upgrade-idempotence", "lint"]
 TaskStatus = Literal["ok", "failed", "ignored", "skipped", "unreachable"]
 EventStatus = Literal["success", "failure", "noop", "audit"]
 
@@ -387,6 +387,56 @@ class Proof:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Expected:
+    """A change that the author leaves to Puppet: the exact resource, property and value, and why.
+
+    `property` is `refresh` for a resource that may be refreshed; its value is empty.
+    """
+
+    resource: str
+    property: str
+    value: JsonValue
+    reason: str
+    place: Place | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WrittenTask:
+    """A task as its author wrote it, once for each item of a loop that is known without a host.
+
+    `module` and the keys of `keywords` (everything besides name, module and arguments: `register`, `when`,
+    `changed_when`, `loop`, ...) are as written, with what blocks, plays and `block:` hand down merged in. `args` are a
+    mapping; a free-form command line stands under `_raw_params`, `k=v` strings are split. Templates are rendered
+    where their variables are known; `unknown` names what could not be.
+    """
+
+    name: str
+    place: Place | None
+    module: str
+    args: dict[str, JsonValue]
+    keywords: dict[str, JsonValue]
+    handler: bool = False
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepCatalog:
+    """What Puppet compiled for one step, on a host that has only the image."""
+
+    step: int | None
+    catalog: Catalog
+
+
+@dataclass(frozen=True, kw_only=True)
+class Static:
+    """What can be known before anything is applied. `trouble` says why a catalog is missing."""
+
+    tasks: tuple[WrittenTask, ...]
+    catalogs: tuple[StepCatalog, ...]
+    trouble: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class SelfTest:
     """How many faults that were seeded into this very scenario were caught. `when` is a Unix time."""
 
@@ -435,6 +485,7 @@ class Subject:
     restarts: RestartBudget = RestartBudget()
     proofs: tuple[Proof, ...] = ()
     waivers: tuple[Waiver, ...] = ()
+    expect: tuple[Expected, ...] = ()
     selftest: SelfTest | None = None
 
 
@@ -451,6 +502,7 @@ class Run:
     troubles: tuple[Trouble, ...] = ()
     agreement: Agreement | None = None
     replays: tuple[Replay, ...] = ()
+    static: Static | None = None
     schema: str = field(default=SCHEMA)
 
     def phase(self, name: PhaseName) -> Phase | None:

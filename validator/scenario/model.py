@@ -29,6 +29,7 @@ HostName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,61}
 Item = TypeVar("Item")
 # YAML has lists only; a strict tuple would refuse them.
 Listed = Annotated[tuple[Item, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
+AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^\s]+\.(json|yaml)$")]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 
@@ -88,7 +89,12 @@ class Release(Part):
     )
     facts: dict[str, str] = Field({}, description="External facts for every Puppet run of this release.")
     steps: Listed[int] = Field(
-        (), description="Apply the release once for each step, in this order, with the fact `step`."
+        (), description="Apply the release once for each step, in this order; a run applies the whole loop."
+    )
+    step_file: AbsolutePath | None = Field(
+        None,
+        description="Say the step in this file of the host, as `{\"step\": N}`, besides the fact `step`: a level of "
+        "hiera.yaml reads it.",
     )
     timeout: Seconds = Field(1800.0, description="Seconds one Puppet run may take.")
 
@@ -177,6 +183,18 @@ class Waiver(Part):
     expires: date = Field(description="The last day on which it holds, YYYY-MM-DD.")
 
 
+class Expectation(Part):
+    """A change that is left to Puppet on purpose."""
+
+    resource: str = Field(description="The resource as Puppet's report names it: Nova_config[database/connection].")
+    property: str = Field(
+        description="The property it changes: value, ensure, mode, returns (of an exec). `refresh`: the resource may "
+        "be refreshed."
+    )
+    value: JsonValue = Field(None, description="The value Puppet sets, exactly; none for `refresh`.")
+    reason: str = Field(description="Why this is left to Puppet.", min_length=1)
+
+
 class Restarts(Part):
     """How often the upgrade may restart a unit. Puppet may not at all."""
 
@@ -236,6 +254,7 @@ class Scenario(Part):
     probes: Listed[Annotated[Probe, AfterValidator(_one_assertion)]] = ()
     noise: Listed[Noise] = ()
     waivers: Listed[Waiver] = ()
+    expect: Listed[Expectation] = Field((), description="Changes that the converging Puppet run must make.")
     restarts: Restarts = Field(default_factory=Restarts)
     checks: Checks = Field(default_factory=Checks)
 
