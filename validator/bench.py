@@ -46,8 +46,16 @@ class Bench:
     @property
     def noise(self) -> tuple[disk.NoiseRule, ...]:
         """The scenario's own rules of what means nothing on disk."""
-        return tuple(
-            disk.NoiseRule(name="scenario", patterns=(rule.path,), reason=rule.reason) for rule in self.scenario.noise
+        files = {release.step_file for release in (self.scenario.old, self.scenario.new) if release.step_file}
+        return (
+            *(
+                disk.NoiseRule(name="scenario", patterns=(rule.path,), reason=rule.reason)
+                for rule in self.scenario.noise
+            ),
+            *(
+                disk.NoiseRule(name="step", patterns=(file,), reason="Says the step, written before each run.")
+                for file in sorted(files)
+            ),
         )
 
     def say(self, text: str) -> None:

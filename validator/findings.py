@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from validator.record import PhaseName, Place
 
 Severity = Literal["error", "warning", "info"]
+Whose = Literal["", "clash", "missed", "declared"]
 Meaning = Literal["diverged", "inconclusive", "unproven", "note"]
 
 
@@ -45,6 +46,7 @@ class Finding:
     `means` says what it does to the verdict: `diverged`; `inconclusive` (nothing can be said, whatever else was
     found); `unproven` (it is not converged, but a divergence found elsewhere stands); `note` (nothing). A note that
     somebody should act upon `warns`. One that is `waived` is a note that would mean more without its waiver.
+    `whose` a change of Puppet's is: a `clash` with what a task wrote, `missed` by every task, or `declared` beforehand.
     """
 
     rule: str
@@ -59,6 +61,7 @@ class Finding:
     consequences: tuple[Consequence, ...] = ()
     warns: bool = False
     waived: Waived | None = None
+    whose: Whose = ""
 
     @property
     def severity(self) -> Severity:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Iterable
@@ -12,11 +13,13 @@ from typing import Literal
 from validator import process
 from validator.bench import Bench, Observed, watched
 from validator.host import beside
+from validator.host.layer import Stack
 from validator.host.machine import ENDED, HOST_ENV
 from validator.inputs import INSIDE, StagedRelease, StagedTasks
 from validator.record import (
     AnsibleRun,
     Catalog,
+    DiskSeen,
     Phase,
     PhaseName,
     ProbeSeen,
@@ -40,14 +43,19 @@ def puppet_phase(
 ) -> Phase:
     """Apply a release, all its steps, `rounds` times; stops at the first run that leaves no evidence.
 
-    Services are looked at when each has had `settle` seconds since its last start.
+    Services are looked at when each has had `settle` seconds since its last start. Where there are several steps, the
+    disk is looked at after each, for one can undo what another did.
     """
     runs: list[PuppetRun] = []
+    stack = bench.stack
     with watched(bench, settle) as seen:
         for number in range(1, rounds + 1):
             for step in release.steps or (None,):
                 bench.say(f"puppet apply{'' if step is None else f' step {step}'}{'' if number == 1 else ' once more'}")
                 runs.append(apply(bench, release, staged, step=step, number=number))
+                if len(release.steps) > 1 and not runs[-1].trouble:
+                    before, stack = stack, bench.snapshot()
+                    runs[-1] = replace(runs[-1], disk=_changed(bench, before, stack))
                 if runs[-1].trouble:
                     break
             if runs[-1].trouble:
@@ -87,7 +95,7 @@ def _phase(
     clock = time.monotonic()
     with bench.witnessing():
         after = bench.snapshot()
-        changed = disk.observe(bench.stack, after, bench.redactor, noise=bench.noise, times=bench.times)
+        changed = _changed(bench, bench.stack, after)
     bench.stack = after
     seconds = seen.seconds + time.monotonic() - clock
     return Phase(
@@ -103,6 +111,10 @@ def _phase(
     )
 
 
+def _changed(bench: Bench, before: Stack, after: Stack) -> DiskSeen:
+    return disk.observe(before, after, bench.redactor, noise=bench.noise, times=bench.times)
+
+
 def apply(
     bench: Bench, release: Release, staged: StagedRelease, *, step: int | None, number: int, debug: bool = False
 ) -> PuppetRun:
@@ -110,6 +122,8 @@ def apply(
     output = f"{OUTPUT}/{staged.place}-{number}-{step}-{time.monotonic_ns()}"
     bench.host.run("mkdir", "-p", "-m", "0700", output, label="making room for a report")
     facts = {**release.facts, **({} if step is None else {"step": str(step)})}
+    if step is not None and release.step_file is not None:
+        _say_step(bench, release.step_file, step)
     settings = ("grep", "-qs", puppet.WHOLE_REPORT, *puppet.SETTINGS_FILES)
     knows = bench.host.run(*settings, label="asking what Puppet knows", accept=None)
     asked = puppet.Apply(
@@ -121,6 +135,7 @@ def apply(
         may_exclude=knows.code == 0,
         debug=debug,
     )
+    started = time.time()
     done = process.run(
         bench.host.command(
             *puppet.command(asked),
@@ -142,6 +157,7 @@ def apply(
     return PuppetRun(
         step=step,
         round=number,
+        started=started,
         exit_code=done.code,
         seconds=done.seconds,
         report=report,
@@ -149,6 +165,12 @@ def apply(
         trouble=trouble,
         output=tuple(bench.redactor.text(places.text(line)) for line in lines) if trouble else (),
     )
+
+
+def _say_step(bench: Bench, file: str, step: int) -> None:
+    """Write the step where the author's Hiera looks for it."""
+    script = 'mkdir -p "$(dirname "$1")" && printf "%s\n" "$2" > "$1"'
+    bench.host.run("sh", "-c", script, "sh", file, json.dumps({"step": step}), label="saying the step")
 
 
 def _evidence(bench: Bench, apply: puppet.Apply, places: Places) -> tuple[Report | None, Catalog | None, str]:
@@ -204,6 +226,7 @@ def _play(
             bench.say(border.task.name)
         return GO_ON
 
+    started = time.time()
     done = process.run(
         beside.command(
             bench.host,
@@ -218,10 +241,11 @@ def _play(
         on_channel=on_event,
     )
     events = ansible.parse(lines, host=run.host, places=places, redactor=bench.redactor)
-    trouble = _ansible_trouble(done, events, timeout) if bench.host.running() else ENDED
+    trouble = _ansible_trouble(done, events, timeout, stepped=step is not None) if bench.host.running() else ENDED
     output = (done.text + done.errors).splitlines()[-KEPT_LINES:]
     return AnsibleRun(
         step=step,
+        started=started,
         exit_code=done.code,
         seconds=done.seconds,
         finished=events.finished,
@@ -233,7 +257,7 @@ def _play(
     )
 
 
-def _ansible_trouble(done: process.Completed, seen: ansible.Events, timeout: float) -> str:
+def _ansible_trouble(done: process.Completed, seen: ansible.Events, timeout: float, *, stepped: bool) -> str:
     if done.timed_out:
         where = f" in task '{seen.unfinished}'" if seen.unfinished else ""
         return f"ansible-playbook did not end within {timeout:.0f} s{where} (`upgrade.timeout` gives it more)"
@@ -242,7 +266,7 @@ def _ansible_trouble(done: process.Completed, seen: ansible.Events, timeout: flo
         return f"task '{failed.name}' {failed.status}: {failed.message or 'no message'}"
     if seen.no_hosts:
         return "no play addressed the host: use `hosts: all`"
-    if done.code == 0 and not seen.tasks:
+    if done.code == 0 and not seen.tasks and not stepped:  # a step may well have no task; none in any is `vacuous.tags`
         return "no task ran: check `tags` and `skip_tags` against the tags of the tasks"
     if done.code != 0 or not seen.finished:
         return f"ansible-playbook ended with status {done.code} before its recap"

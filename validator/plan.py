@@ -172,7 +172,7 @@ def _asked(scenario: Scenario, after: str) -> list[object]:
 
 def _release(release: object) -> str:
     """What a release says besides its files."""
-    fields = {name: getattr(release, name) for name in ("modules", "facts", "steps")}
+    fields = {name: getattr(release, name) for name in ("modules", "facts", "steps", "step_file")}
     return json.dumps(fields, sort_keys=True)
 
 

@@ -123,7 +123,8 @@ class Catalog:
 class PuppetRun:
     """One `puppet apply`. `trouble` says why there is no report or catalog to judge; `output` is its last lines.
 
-    `round` counts how often the whole loop of steps was applied in the phase.
+    `round` counts how often the whole loop of steps was applied in the phase. `started` is a Unix time; `disk` is what
+    this one run changed, where a release is applied in several steps.
     """
 
     step: int | None
@@ -134,6 +135,8 @@ class PuppetRun:
     catalog: Catalog | None
     trouble: str = ""
     output: tuple[str, ...] = ()
+    started: float = 0.0
+    disk: DiskSeen | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,6 +213,7 @@ class AnsibleRun:
     """One `ansible-playbook`. `finished`: the play recap was reached with our host in it.
 
     `left_out` are tasks that tags kept from running, `spans` what witnesses saw between the borders of tasks.
+    `started` is a Unix time.
     """
 
     step: int | None
@@ -221,6 +225,7 @@ class AnsibleRun:
     spans: tuple[TaskSpan, ...] = ()
     trouble: str = ""
     output: tuple[str, ...] = ()
+    started: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -372,10 +377,14 @@ class Waiver:
 
 @dataclass(frozen=True, kw_only=True)
 class RestartBudget:
-    """How often a unit may be restarted during the upgrade: `default`, and exceptions by unit."""
+    """How often a unit may be restarted during the upgrade: `default`, and exceptions by unit.
+
+    `loop` is how often Puppet may in one loop of steps on a host that it deploys from nothing.
+    """
 
     default: int = 1
     units: dict[str, int] = field(default_factory=dict)
+    loop: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

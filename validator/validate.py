@@ -14,6 +14,7 @@ from validator.host.cache import Cache
 from validator.plan import Plan, ReleaseName, make
 from validator.progress import Progress
 from validator.record import (
+    Expected,
     Kind,
     RestartBudget,
     Run,
@@ -137,7 +138,13 @@ def _subject(plan: Plan) -> Subject:
         services=scenario.host.driver == "systemd",
         watched=scenario.services,
         agreement=plan.agreement,
-        restarts=RestartBudget(default=scenario.restarts.default, units=dict(scenario.restarts.units)),
+        restarts=RestartBudget(
+            default=scenario.restarts.default, units=dict(scenario.restarts.units), loop=scenario.restarts.loop
+        ),
+        expect=tuple(
+            Expected(resource=each.resource, property=each.property, value=each.value, reason=each.reason, place=place)
+            for each, place in zip(scenario.expect, loaded.expect_places, strict=True)
+        ),
         proofs=plan.proofs,
         waivers=tuple(
             Waiver(

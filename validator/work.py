@@ -145,7 +145,9 @@ class Work:
         if not any(run.trouble for run in phase.puppet):
             phase = phases.with_probes(bench, phase, self.probes("converge"))
         quiet = all(is_quiet(run) for run in phase.puppet) and not any(probe.trouble for probe in phase.probes)
-        self.ended(phase, go_on=not any(run.trouble for run in phase.puppet) and (quiet or not self.fail_fast))
+        # What the scenario expects to change is no reason to stop: the next run has to be silent.
+        go_on = quiet or not self.fail_fast or bool(self.scenario.expect)
+        self.ended(phase, go_on=go_on and not any(run.trouble for run in phase.puppet))
         self.again(bench, self.scenario.new, self.plan.new)
 
     def again(self, bench: Bench, release: Release, staged: StagedRelease) -> None:

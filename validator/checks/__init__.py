@@ -13,10 +13,12 @@ from validator.checks import (
     disk,
     evidence,
     idempotent,
+    loops,
     probes,
     refresh,
     restarts,
     services,
+    steps,
     vacuous,
 )
 from validator.findings import Finding
@@ -26,9 +28,11 @@ Check = Callable[[Run], Iterator[Finding]]
 
 # In this order causes come before what follows from them, and before what merely blocks a pass.
 CHECKS: tuple[Check, ...] = (
+    steps.check,
     converged.check,
     refresh.check,
     restarts.check,
+    loops.check,
     services.check,
     idempotent.check,
     disk.check,

@@ -2,6 +2,9 @@
 
 An event with a property is a cause. A `refresh` is a consequence and is listed under the cause that can have sent
 it. A resource that fails is a cause too, though it changes nothing: exit status 4 comes with 0 changes.
+
+Every change of `converge` is a clash with a task, missed by the tasks, or declared by the scenario beforehand. What is
+declared counts for nothing; what it refreshes has to be declared as well.
 """
 
 from __future__ import annotations
@@ -13,12 +16,14 @@ from functools import cached_property
 
 from pydantic import JsonValue
 
-from validator.checks import blame, relations
+from validator.checks import expected, relations, steps
+from validator.checks.whose import Claims
 from validator.findings import Consequence, Finding
-from validator.record import Catalog, Event, Phase, PhaseName, PuppetRun, Resource, Run
+from validator.record import Catalog, Event, Expected, Phase, PhaseName, PuppetRun, Resource, Run
 
 CHECKSUM = re.compile(r"(?P<kind>\{\w+\})(?P<digits>[0-9a-f]{32,})")
 DIFF_HEADER = re.compile(r"\A--- (?P<file>[^\t\n]+)[^\n]*\n\+\+\+ [^\n]*")
+ACTING = {"Service", "Exec"}  # what a refresh makes do something
 HINTS = {
     "change": "Add to the upgrade tasks what Puppet did here, same value and all, or take out what undoes it.",
     "failure": "Puppet cannot mend this itself: the upgrade tasks must leave the host so that the resource succeeds.",
@@ -30,26 +35,76 @@ HINTS = {
 
 def check(run: Run) -> Iterator[Finding]:
     """Causes in `converge`, then causes that only `again` shows."""
+    yield from expected.check(run)
+    claims, flaps = Claims(run), steps.flaps(run)
     seen: set[tuple[str, str]] = set()
     for name in ("converge", "again"):
         phase = run.phase(name)
         if phase is not None:
-            for finding in _of_phase(run, phase):
+            for finding in _of_phase(claims, phase):
+                if _is_told(flaps, finding):
+                    continue
                 if (finding.rule.partition(".")[2], finding.subject) not in seen:
                     yield finding
                 seen.add((finding.rule.partition(".")[2], finding.subject))
 
 
-def _of_phase(run: Run, phase: Phase) -> Iterator[Finding]:
+def _of_phase(claims: Claims, phase: Phase) -> Iterator[Finding]:
     for apply in phase.puppet:
         if apply.report is not None:
-            yield from _of_run(run, phase.name, _Applied(run=apply, notable=apply.report.notable))
+            declared, notable = _sorted_out(claims.run if phase.name == "converge" else None, apply.report.notable)
+            yield from (_declared(phase.name, ref, events) for ref, events in declared.items())
+            yield from _of_run(claims, phase.name, _Applied(run=apply, notable=notable, has_declared=bool(declared)))
+
+
+def _sorted_out(
+    run: Run | None, notable: tuple[Resource, ...]
+) -> tuple[dict[str, list[tuple[Event, Expected]]], tuple[Resource, ...]]:
+    """The changes that the scenario declares, by resource, and the resources without them.
+
+    Where something declared has happened, what acts when it is refreshed (a service, an exec) is a change of its own.
+    """
+    declared: dict[str, list[tuple[Event, Expected]]] = {}
+    rest: list[Resource] = []
+    if run is None or not run.subject.expect:
+        return declared, notable
+    for resource in notable:
+        found = [(event, expected.find(run, resource, event)) for event in resource.events]
+        known = [(event, wanted) for event, wanted in found if wanted is not None]
+        if known:
+            declared[resource.ref] = known
+        events = tuple(event for event, wanted in found if wanted is None)
+        if events or not known:
+            rest.append(replace(resource, events=events))
+    return declared, tuple(rest)
+
+
+def _declared(phase: PhaseName, ref: str, known: Sequence[tuple[Event, Expected]]) -> Finding:
+    return Finding(
+        rule="converge.declared",
+        means="note",
+        phase=phase,
+        subject=ref,
+        message="; ".join(f"{_sentence(event)}: left to Puppet: {wanted.reason}" for event, wanted in known),
+        declared_at=known[0][1].place,
+        evidence={"changes": [_change(event) for event, _ in known]},
+        whose="declared",
+    )
+
+
+def _is_told(flaps: Sequence[steps.Flap], finding: Finding) -> bool:
+    """Whether a change is part of what `step.flapping` tells already."""
+    step = finding.evidence.get("step")
+    return finding.rule.endswith(".change") and any(
+        finding.subject in flap.refs and step in {flap.remover.step, flap.setter.step} for flap in flaps
+    )
 
 
 @dataclass(frozen=True)
 class _Applied:
     run: PuppetRun
     notable: tuple[Resource, ...]
+    has_declared: bool
 
     @property
     def catalog(self) -> Catalog | None:
@@ -60,19 +115,21 @@ class _Applied:
         return relations.refreshes(self.run.catalog) if self.run.catalog else {}
 
 
-def _of_run(run: Run, phase: PhaseName, applied: _Applied) -> Iterator[Finding]:
+def _of_run(claims: Claims, phase: PhaseName, applied: _Applied) -> Iterator[Finding]:
     findings = [
-        _finding(run, phase, applied, resource, kind)
+        _finding(claims, phase, applied, resource, kind)
         for resource in applied.notable
         for kind in (_kind(resource),)
         if kind
     ]
     findings.sort(key=lambda finding: finding.rule.endswith((".failure", ".restart-failed")), reverse=True)
     if not findings and _consequences(applied):
-        # Refreshed by nothing that is on record: the refreshed resource itself is all there is to show.
-        findings = [
-            _finding(run, phase, applied, resource, "change") for resource in applied.notable if _is_refreshed(resource)
-        ][:1]
+        # Refreshed by nothing that is on record: the refreshed resource itself is all there is to show. After a
+        # declared change each that acts is a change that nobody declared.
+        refreshed = [resource for resource in applied.notable if _is_refreshed(resource)]
+        acting = [resource for resource in refreshed if resource.kind in ACTING]
+        wanted = acting if applied.has_declared else refreshed[:1]
+        findings = [_finding(claims, phase, applied, resource, "change") for resource in wanted]
     yield from _folded(applied, findings)
 
 
@@ -93,7 +150,8 @@ def _kind(resource: Resource) -> str:
     return "out-of-sync" if quiet and resource.out_of_sync else ""
 
 
-def _finding(run: Run, phase: PhaseName, applied: _Applied, resource: Resource, kind: str) -> Finding:
+def _finding(claims: Claims, phase: PhaseName, applied: _Applied, resource: Resource, kind: str) -> Finding:
+    left = claims.writer(applied.catalog, resource)
     events = [event for event in resource.events if event.property is not None] or list(resource.events)
     evidence: dict[str, JsonValue] = {
         "changes": [_change(event) for event in events],
@@ -110,7 +168,8 @@ def _finding(run: Run, phase: PhaseName, applied: _Applied, resource: Resource, 
         subject=resource.ref,
         message="; ".join(_sentence(event) for event in events) or f"Puppet reports it {kind}",
         declared_at=resource.declared_at,
-        left_by=blame.left_by(run, applied.catalog, resource),
+        left_by=left,
+        whose=claims.whose(applied.catalog, resource, left) if phase == "converge" and kind == "change" else "",
         hint=HINTS[kind],
         evidence=evidence,
     )

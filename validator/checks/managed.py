@@ -170,7 +170,7 @@ def _would_change(ensure: str, change: PackageChange) -> bool:
 
 
 def _parts(kind: str, title: str, given: Parameters, disk: Disk) -> Iterator[Write]:
-    option = _option(kind, title, given)
+    option = option_of(kind, title, given)
     for path in dict.fromkeys(map(plain, _paths(kind, title, given, option, disk))):
         for seen in disk.at(path):
             if seen.differs and (option is None or touches(seen.change, option)):
@@ -193,7 +193,7 @@ def _paths(
     return _option_files(kind, disk) if option is not None and kind not in INI_TYPES else ()
 
 
-def _option(kind: str, title: str, given: Parameters) -> tuple[str, str] | None:
+def option_of(kind: str, title: str, given: Parameters) -> tuple[str, str] | None:
     """Section and option, for types that manage one option of an ini file."""
     if kind in INI_TYPES:
         return text(given.get("section")), text(given.get("setting"))

@@ -15,7 +15,17 @@ from pydantic import JsonValue
 from validator.checks import spans
 from validator.checks.known import title_of
 from validator.findings import Finding
-from validator.record import CatalogResource, Phase, PhaseName, Place, Run, UnitEvent, UnitState
+from validator.record import (
+    AnsibleRun,
+    CatalogResource,
+    Phase,
+    PhaseName,
+    Place,
+    PuppetRun,
+    Run,
+    UnitEvent,
+    UnitState,
+)
 
 ITSELF = "itself"
 UNNAMED = {"ansible": "outside of a task", "puppet": "not in Puppet's report"}
@@ -35,12 +45,17 @@ class Who:
 
 @dataclass(frozen=True, kw_only=True)
 class RestartAccount:
-    """One restart: of which unit, in which phase, by whom, and when it was up again (Unix time)."""
+    """One restart: of which unit, in which phase, by whom, and when it was up again (Unix time).
+
+    Where the phase goes in steps, `step` and the `round` of the loop say in which.
+    """
 
     unit: str
     phase: PhaseName
     who: Who
     time: float
+    step: int | None = None
+    round: int = 1
 
 
 def check(run: Run) -> Iterator[Finding]:
@@ -48,7 +63,7 @@ def check(run: Run) -> Iterator[Finding]:
     for name in ("converge", "again"):
         phase = run.phase(name)
         if phase is not None and phase.services is not None:
-            yield from _by_puppet(phase)
+            yield from _by_puppet(run, phase)
     for tasks in ("upgrade", "upgrade-again"):
         phase = run.phase(tasks)
         if phase is not None and phase.services is not None:
@@ -69,11 +84,23 @@ def accounts(run: Run) -> tuple[RestartAccount, ...]:
             phase=phase.name,
             who=Who(name=ITSELF) if by_itself else starter(phase, event.unit, event.time),
             time=event.time,
+            step=step,
+            round=number,
         )
         for phase in run.phases
         if phase.services is not None and phase.name != aside
         for event, by_itself in _restarts(phase.services.events)
+        for step, number in (step_of(phase, event.time),)
     )
+
+
+def step_of(phase: Phase, moment: float) -> tuple[int | None, int]:
+    """The step, and the round of the loop of steps, that ran at a moment (Unix time)."""
+    runs: tuple[PuppetRun | AnsibleRun, ...] = (*phase.puppet, *phase.ansible)
+    last = max((run for run in runs if run.started <= moment), key=lambda run: run.started, default=None)
+    if last is None:
+        return None, 1
+    return last.step, last.round if isinstance(last, PuppetRun) else 1
 
 
 def starter(phase: Phase, unit: str, moment: float) -> Who:
@@ -118,15 +145,16 @@ def _restarts(events: Iterable[UnitEvent]) -> Iterator[tuple[UnitEvent, bool]]:
             by_itself.discard(event.unit)
 
 
-def _by_puppet(phase: Phase) -> Iterator[Finding]:
-    for unit, starts in _counted(phase).items():
+def _by_puppet(run: Run, phase: Phase) -> Iterator[Finding]:
+    declared = {each.resource for each in run.subject.expect if each.property == "refresh" and phase.name == "converge"}
+    for unit, starts in counted(phase).items():
         who = starter(phase, unit, starts[0].time)
         yield Finding(
             rule=f"restart.{phase.name}",
-            means="diverged",
+            means="note" if who.name in declared and len(starts) == 1 else "diverged",
             phase=phase.name,
             subject=unit,
-            message=f"{unit} was restarted {_times(len(starts))}"
+            message=f"{unit} was restarted {times(len(starts))}{in_steps(phase, starts)}"
             + (f" by Puppet ({who.name})" if who.named else ", and Puppet's report does not say why"),
             hint="Users of the service notice. What made Puppet restart it is among the causes."
             if who.named
@@ -137,7 +165,7 @@ def _by_puppet(phase: Phase) -> Iterator[Finding]:
 
 def _by_tasks(run: Run, phase: Phase) -> Iterator[Finding]:
     budget, states = run.subject.restarts, phase.services.states if phase.services else ()
-    for unit, starts in _counted(phase).items():
+    for unit, starts in counted(phase).items():
         # The second run of the tasks has nothing to do.
         named = next((name for name in sorted(names_of(unit, states)) if name in budget.units), None)
         allowed = 0 if phase.name != "upgrade" else budget.default if named is None else budget.units[named]
@@ -150,7 +178,7 @@ def _by_tasks(run: Run, phase: Phase) -> Iterator[Finding]:
             means="diverged",
             phase=phase.name,
             subject=unit,
-            message=f"{unit} was restarted {_times(len(starts))}, allowed: {allowed}; by {'; '.join(map(str, by))}",
+            message=f"{unit} was restarted {times(len(starts))}, allowed: {allowed}; by {'; '.join(map(str, by))}",
             declared_at=next((each.place for each in reversed(who) if each.place is not None), None),
             hint="Let the tasks notify one handler instead of restarting it each, or allow more under `restarts` in "
             "the scenario."
@@ -160,7 +188,15 @@ def _by_tasks(run: Run, phase: Phase) -> Iterator[Finding]:
         )
 
 
-def _counted(phase: Phase) -> dict[str, list[UnitEvent]]:
+def in_steps(phase: Phase, starts: Iterable[UnitEvent]) -> str:
+    """In which steps: ` in step 3 and in step 4`; nothing where there are none."""
+    steps = [step for start in starts for step, _ in (step_of(phase, start.time),) if step is not None]
+    counted = Counter(steps)
+    words = [f"in step {step}" + (f" ({times(number)})" if number > 1 else "") for step, number in counted.items()]
+    return f" {' and '.join(words)}" if words else ""
+
+
+def counted(phase: Phase) -> dict[str, list[UnitEvent]]:
     """The starts that count as restarts, by unit."""
     found: dict[str, list[UnitEvent]] = {}
     for event, by_itself in _restarts(phase.services.events if phase.services else ()):
@@ -169,7 +205,8 @@ def _counted(phase: Phase) -> dict[str, list[UnitEvent]]:
     return dict(sorted(found.items()))
 
 
-def _times(number: int) -> str:
+def times(number: int) -> str:
+    """How often, in a word."""
     return "once" if number == 1 else f"{number} times"
 
 

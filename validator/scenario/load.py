@@ -17,6 +17,7 @@ from validator.scenario import text
 from validator.scenario.model import (
     SCENARIO_FILE,
     Checks,
+    Expectation,
     HostPart,
     Http,
     Image,
@@ -49,6 +50,7 @@ PARTS: Mapping[str, type[Part]] = {
     "file": PathProbe,
     "noise": Noise,
     "waivers": Waiver,
+    "expect": Expectation,
     "restarts": Restarts,
     "checks": Checks,
 }
@@ -58,7 +60,7 @@ PARTS: Mapping[str, type[Part]] = {
 class Loaded:
     """A scenario with its name, its file and, for a variant, the fault that is applied after the upgrade.
 
-    `waiver_places` says where each waiver of the scenario stands.
+    `waiver_places` and `expect_places` say where each waiver and each expected change of the scenario stands.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Loaded:
     file: Path
     scenario: Scenario
     waiver_places: tuple[Place, ...] = ()
+    expect_places: tuple[Place, ...] = ()
     fault: Path | None = None
 
 
@@ -90,10 +93,15 @@ def load(path: Path) -> Loaded:
         title=scenario.title,
         file=file,
         scenario=scenario,
-        waiver_places=tuple(
-            Place(file=document.file, line=document.places.get(("waivers", number), (1, 1))[0])
-            for number in range(len(scenario.waivers))
-        ),
+        waiver_places=_places(document, "waivers", len(scenario.waivers)),
+        expect_places=_places(document, "expect", len(scenario.expect)),
+    )
+
+
+def _places(document: text.Document, key: str, many: int) -> tuple[Place, ...]:
+    """Where each item of a list stands."""
+    return tuple(
+        Place(file=document.file, line=document.places.get((key, number), (1, 1))[0]) for number in range(many)
     )
 
 

@@ -93,7 +93,7 @@ class Release(Part):
     )
     step_file: AbsolutePath | None = Field(
         None,
-        description="Say the step in this file of the host, as `{\"step\": N}`, besides the fact `step`: a level of "
+        description='Say the step in this file of the host, as `{"step": N}`, besides the fact `step`: a level of '
         "hiera.yaml reads it.",
     )
     timeout: Seconds = Field(1800.0, description="Seconds one Puppet run may take.")
@@ -200,6 +200,10 @@ class Restarts(Part):
 
     default: Annotated[int, Field(ge=0)] = Field(1, description="Restarts of one unit that the upgrade may cause.")
     units: dict[Unit, Annotated[int, Field(ge=0)]] = Field({}, description="Other numbers for some units.")
+    loop: Annotated[int, Field(ge=0)] = Field(
+        1,
+        description="Restarts of a unit that Puppet may cause in one loop of steps on a host it deploys from nothing.",
+    )
 
 
 class Checks(Part):
