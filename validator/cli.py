@@ -74,6 +74,28 @@ def scenario(
 
 
 @app.command()
+def lint(
+    name: Name,
+    *,
+    root: Root = SCENARIOS,
+    format: Format = "text",  # noqa: A002 - the option's name
+    output: Output = None,
+) -> None:
+    """Look at the tasks as written and the catalog as compiled; nothing is applied.
+
+    Exit status: 0 nothing was found, 1 something was, 3 the catalog does not compile.
+    """
+    from validator.validate import validate  # noqa: PLC0415 - keeps --help fast
+
+    _known(format)
+    _writable(output)
+    loaded = load.find(name, root)
+    with Live(Console(stderr=True)) as progress:
+        recorded = validate(loaded, Cache.open(), progress, kind="lint")
+    _deliver(judge_run(recorded.run, records=(recorded.path,)), format, output, details=False)
+
+
+@app.command()
 def idempotence(
     name: Name,
     *,

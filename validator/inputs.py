@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -59,9 +59,9 @@ def stage_release(release: Release, into: Path, place: str) -> StagedRelease:
     inside = f"{INSIDE}/{place}"
     into.mkdir()
     names: list[tuple[str, str]] = []
-    manifest = f"{inside}/manifest/{release.manifest.name}"
-    _copy(release.manifest, into / "manifest" / release.manifest.name)
-    names.append((manifest, written(release.manifest)))
+    manifest = f"{inside}/manifest/{release.site.name}"
+    _copy(release.site, into / "manifest" / release.site.name)
+    names.append((manifest, written(release.site)))
     modulepath = []
     for number, directory in enumerate(release.modules_path):
         _copy(directory, into / f"modules-{number}")
@@ -90,7 +90,7 @@ def stage_release(release: Release, into: Path, place: str) -> StagedRelease:
         hiera=hiera,
         digest=digest_of(into),
         names=tuple(names),
-        secrets=secrets | values_in(release.facts),
+        secrets=secrets | values_in(release.facts) | values_in(release.parameters),
     )
 
 
@@ -99,9 +99,10 @@ def stage_upgrade(upgrade: Upgrade, into: Path, place: str) -> StagedTasks:
     source = upgrade.playbook or upgrade.tasks
     if source is None:
         raise UsageError("the scenario has no upgrade tasks")
-    return _stage_tasks(
+    staged = _stage_tasks(
         source, into, place, bare=upgrade.playbook is None, variables=upgrade.vars, collections=upgrade.collections
     )
+    return replace(staged, secrets=staged.secrets | values_in(upgrade.parameters))
 
 
 def stage_fault(tasks: Path, upgrade: Upgrade, into: Path, place: str) -> StagedTasks:

@@ -25,6 +25,7 @@ from validator.record import (
     ProbeSeen,
     PuppetRun,
     Report,
+    StepCatalog,
 )
 from validator.scenario.model import Probe, Release, Upgrade
 from validator.spans import Spans
@@ -119,32 +120,7 @@ def apply(
     bench: Bench, release: Release, staged: StagedRelease, *, step: int | None, number: int, debug: bool = False
 ) -> PuppetRun:
     """One `puppet apply`, unwatched. With `debug` its report says which execs ran their command."""
-    output = f"{OUTPUT}/{staged.place}-{number}-{step}-{time.monotonic_ns()}"
-    bench.host.run("mkdir", "-p", "-m", "0700", output, label="making room for a report")
-    facts = {**release.facts, **({} if step is None else {"step": str(step)})}
-    if step is not None and release.step_file is not None:
-        _say_step(bench, release.step_file, step)
-    settings = ("grep", "-qs", puppet.WHOLE_REPORT, *puppet.SETTINGS_FILES)
-    knows = bench.host.run(*settings, label="asking what Puppet knows", accept=None)
-    asked = puppet.Apply(
-        manifest=staged.manifest,
-        modulepath=staged.modulepath,
-        hiera=staged.hiera,
-        output=output,
-        facts=facts,
-        may_exclude=knows.code == 0,
-        debug=debug,
-    )
-    started = time.time()
-    done = process.run(
-        bench.host.command(
-            *puppet.command(asked),
-            label="puppet apply",
-            env=puppet.environment(asked, HOST_ENV),
-            timeout=release.timeout,
-            accept=None,
-        )
-    )
+    asked, done, started = _run_puppet(bench, release, staged, step=step, number=number, debug=debug)
     places = Places(pairs=staged.names)
     report, catalog, trouble = _evidence(bench, asked, places)
     if done.timed_out:
@@ -165,6 +141,64 @@ def apply(
         trouble=trouble,
         output=tuple(bench.redactor.text(places.text(line)) for line in lines) if trouble else (),
     )
+
+
+def _run_puppet(
+    bench: Bench,
+    release: Release,
+    staged: StagedRelease,
+    *,
+    step: int | None,
+    number: int,
+    debug: bool = False,
+    compile_only: bool = False,
+) -> tuple[puppet.Apply, process.Completed, float]:
+    """Run Puppet; says what was asked, how it ended, and when (Unix time) it began."""
+    output = f"{OUTPUT}/{staged.place}-{number}-{step}-{time.monotonic_ns()}"
+    bench.host.run("mkdir", "-p", "-m", "0700", output, label="making room for a report")
+    facts = {**release.facts, **({} if step is None else {"step": str(step)})}
+    if step is not None and release.step_file is not None:
+        _say_step(bench, release.step_file, step)
+    settings = ("grep", "-qs", puppet.WHOLE_REPORT, *puppet.SETTINGS_FILES)
+    knows = bench.host.run(*settings, label="asking what Puppet knows", accept=None)
+    asked = puppet.Apply(
+        manifest=staged.manifest,
+        modulepath=staged.modulepath,
+        hiera=staged.hiera,
+        output=output,
+        facts=facts,
+        may_exclude=knows.code == 0,
+        debug=debug,
+        compile_only=compile_only,
+    )
+    started = time.time()
+    done = process.run(
+        bench.host.command(
+            *puppet.command(asked),
+            label="puppet apply",
+            env=puppet.environment(asked, HOST_ENV),
+            timeout=release.timeout,
+            accept=None,
+        )
+    )
+    return asked, done, started
+
+
+def compiled(bench: Bench, release: Release, staged: StagedRelease) -> tuple[tuple[StepCatalog, ...], str]:
+    """What Puppet compiles for each step of a release, and what kept it from that; nothing is applied."""
+    found: list[StepCatalog] = []
+    for step in release.steps or (None,):
+        bench.say(f"puppet compiles{'' if step is None else f' step {step}'}")
+        asked, done, _ = _run_puppet(bench, release, staged, step=step, number=0, compile_only=True)
+        places = Places(pairs=staged.names)
+        _, catalog, _ = _evidence(bench, asked, places)
+        if catalog is None:
+            lines = (done.text + done.errors).splitlines()
+            said = next((line for line in lines if line.startswith("Error: Could not run")), "")
+            said = said or next((line for line in lines if line.startswith("Error:")), "no message")
+            return tuple(found), bench.redactor.text(places.text(said))
+        found.append(StepCatalog(step=step, catalog=catalog))
+    return tuple(found), ""
 
 
 def _say_step(bench: Bench, file: str, step: int) -> None:

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
+from validator import templates
 from validator.host.cache import Cache
 from validator.host.image import ImageSpec
 from validator.inputs import StagedRelease, StagedTasks, stage_fault, stage_release, stage_upgrade
@@ -51,7 +52,9 @@ class Plan:
     old_state: str
     upgraded_state: str
     fresh_state: str
+    catalogs_state: str
     digest: str
+    stand_ins: tuple[str, ...] = ()
 
     @property
     def agreement(self) -> bool:
@@ -61,6 +64,8 @@ class Plan:
     @property
     def phases(self) -> tuple[PhaseName, ...]:
         """The phases whose evidence a verdict needs."""
+        if self.kind == "lint":
+            return ()
         if self.kind == "idempotence":
             return ("fresh", "again")
         if self.kind == "upgrade-idempotence":
@@ -83,7 +88,8 @@ class Plan:
 
     def steps(self, cache: Cache) -> tuple[Step, ...]:
         """The steps, each with what the cache knows of it now."""
-        wanted = ("image", *self.phases)
+        static = ("catalog",) if self.kind in {"lint", "upgrade"} else ()
+        wanted = ("image", *static, *self.phases)
         return tuple(step for step in self._steps(cache) if step.name in wanted)
 
     def _steps(self, cache: Cache) -> Iterator[Step]:
@@ -96,15 +102,21 @@ class Plan:
             cached=(cache.image(image.name) / "about.json").exists(),
         )
         yield Step(
+            name="catalog",
+            what=f"puppet compiles {scenario.new.source}",
+            state=self.catalogs_state,
+            cached=cache.has_state(self.catalogs_state),
+        )
+        yield Step(
             name="old",
-            what=f"puppet: {scenario.old.manifest.name}, twice",
+            what=f"puppet: {scenario.old.source}, twice",
             state=self.old_state,
             cached=cache.has_state(self.old_state),
         )
         deployed = scenario.old if self.release == "old" else scenario.new
         yield Step(
             name="fresh",
-            what=f"puppet: {deployed.manifest.name} on a fresh host" + (", twice" if self.agreement else ""),
+            what=f"puppet: {deployed.source} on a fresh host" + (", twice" if self.agreement else ""),
             state=self.fresh_state if self.agreement else "",
             cached=self.agreement and cache.has_state(self.fresh_state),
         )
@@ -119,14 +131,18 @@ class Plan:
         yield Step(name="upgrade-again", what=f"{tasks}, once more", state="", cached=False)
         fault = written(self.loaded.fault) if self.loaded.fault else ""
         yield Step(name="fault", what=f"ansible: {fault}", state="", cached=False)
-        yield Step(name="converge", what=f"puppet: {scenario.new.manifest.name}", state="", cached=False)
+        yield Step(name="converge", what=f"puppet: {scenario.new.source}", state="", cached=False)
         again = deployed if self.kind == "idempotence" else scenario.new
-        yield Step(name="again", what=f"puppet: {again.manifest.name}", state="", cached=False)
+        yield Step(name="again", what=f"puppet: {again.source}", state="", cached=False)
 
 
 def make(loaded: Loaded, staging: Path, *, kind: Kind = "upgrade", release: ReleaseName = "new") -> Plan:
-    """Stage a scenario's inputs below `staging` (a directory of this run) and name its states."""
-    scenario = loaded.scenario
+    """Stage a scenario's inputs below `staging` (a directory of this run) and name its states.
+
+    Raises `ScenarioError` for templates that cannot be rendered.
+    """
+    made = templates.rendered(loaded, staging / "rendered")
+    loaded, scenario = made.loaded, made.loaded.scenario
     image = ImageSpec(
         suite=scenario.image.suite,
         packages=scenario.image.packages,
@@ -136,9 +152,9 @@ def make(loaded: Loaded, staging: Path, *, kind: Kind = "upgrade", release: Rele
         prepare=scenario.image.prepare.read_text(encoding="utf-8") if scenario.image.prepare else "",
     )
     fresh_image = replace(image, packages=scenario.new.packages or image.packages)
-    old = stage_release(scenario.old, staging / "old", "old")
-    new = stage_release(scenario.new, staging / "new", "new")
-    upgrade = stage_upgrade(scenario.upgrade, staging / "upgrade", "upgrade")
+    old = made.shown(stage_release(scenario.old, staging / "old", "old"))
+    new = made.shown(stage_release(scenario.new, staging / "new", "new"))
+    upgrade = made.shown(stage_upgrade(scenario.upgrade, staging / "upgrade", "upgrade"))
     fault = stage_fault(loaded.fault, scenario.upgrade, staging / "fault", "fault") if loaded.fault else None
     host = [scenario.host.driver, scenario.host.addresses]
     old_state = _name("old", image.name, host, old.digest, _release(scenario.old))
@@ -160,7 +176,9 @@ def make(loaded: Loaded, staging: Path, *, kind: Kind = "upgrade", release: Rele
         old_state=old_state,
         upgraded_state=upgraded_state,
         fresh_state=fresh_state,
+        catalogs_state=_name("catalogs", image.name, scenario.host.addresses, new.digest, _release(scenario.new)),
         digest=everything.partition("-")[2],
+        stand_ins=made.replaced,
     )
 
 

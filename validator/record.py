@@ -495,6 +495,7 @@ class Subject:
     proofs: tuple[Proof, ...] = ()
     waivers: tuple[Waiver, ...] = ()
     expect: tuple[Expected, ...] = ()
+    stand_ins: tuple[str, ...] = ()
     selftest: SelfTest | None = None
 
 
@@ -521,6 +522,7 @@ class Run:
 
 _RUN = TypeAdapter(Run)
 _PHASE = TypeAdapter(Phase)
+_STATIC = TypeAdapter(Static)
 
 
 def dump(run: Run) -> str:
@@ -536,6 +538,16 @@ def dump_phase(phase: Phase) -> str:
 def load_phase(text: str) -> Phase:
     """The inverse of `dump_phase`. Raises `ValueError` when the text is not one."""
     return _PHASE.validate_json(text)
+
+
+def dump_static(static: Static) -> str:
+    """Catalogs as JSON text, for the cache."""
+    return json.dumps(asdict(static), ensure_ascii=False)
+
+
+def load_static(text: str) -> Static:
+    """The inverse of `dump_static`. Raises `ValueError` when the text is not one."""
+    return _STATIC.validate_json(text)
 
 
 def load_text(text: str) -> Run:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from validator.record import AnsibleRun, Content, DiskSeen, PathChange, Phase, Run, Task
+from validator.record import AnsibleRun, Catalog, Content, DiskSeen, PathChange, Phase, Run, Static, Task
 from validator.redact import MARK
 
 WHERE = ("path", "target", "name")
@@ -26,6 +26,20 @@ def hidden(run: Run) -> Run:
     return replace(run, phases=tuple(_phase(phase, paths) for phase in run.phases), agreement=agreement)
 
 
+def hidden_static(static: Static) -> Static:
+    """Tasks without what they write to files that a catalog calls sensitive."""
+    paths = frozenset(path for each in static.catalogs for path in _paths_of(each.catalog))
+    return replace(
+        static,
+        tasks=tuple(
+            replace(task, args={name: MARK if name == "content" else value for name, value in task.args.items()})
+            if any(task.args.get(name) in paths for name in ARGUMENTS if isinstance(task.args.get(name), str))
+            else task
+            for task in static.tasks
+        ),
+    )
+
+
 def hidden_in(phase: Phase, known: Iterable[Phase]) -> Phase:
     """One phase without what stands in files that it or an earlier one calls sensitive."""
     return _phase(phase, frozenset(_paths((*known, phase))))
@@ -34,12 +48,16 @@ def hidden_in(phase: Phase, known: Iterable[Phase]) -> Phase:
 def _paths(phases: Iterable[Phase]) -> Iterator[str]:
     for phase in phases:
         for apply in phase.puppet:
-            for resource in apply.catalog.resources if apply.catalog else ():
-                if resource.parameters.get("content") == MARK:
-                    title = resource.ref.partition("[")[2].removesuffix("]")
-                    for place in (title, *(resource.parameters.get(name) for name in WHERE)):
-                        if isinstance(place, str) and place.startswith("/"):
-                            yield place.rstrip("/")
+            yield from _paths_of(apply.catalog)
+
+
+def _paths_of(catalog: Catalog | None) -> Iterator[str]:
+    for resource in catalog.resources if catalog else ():
+        if resource.parameters.get("content") == MARK:
+            title = resource.ref.partition("[")[2].removesuffix("]")
+            for place in (title, *(resource.parameters.get(name) for name in WHERE)):
+                if isinstance(place, str) and place.startswith("/"):
+                    yield place.rstrip("/")
 
 
 def _phase(phase: Phase, paths: frozenset[str]) -> Phase:
@@ -47,6 +65,9 @@ def _phase(phase: Phase, paths: frozenset[str]) -> Phase:
         phase,
         disk=None if phase.disk is None else _disk(phase.disk, paths),
         ansible=tuple(_tasks(run, paths) for run in phase.ansible),
+        puppet=tuple(
+            run if run.disk is None else replace(run, disk=_disk(run.disk, paths)) for run in phase.puppet
+        ),
     )
 
 

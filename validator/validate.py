@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from validator import __version__, forks, phases, record, sensitive
+from validator import __version__, forks, phases, record, sensitive, static
 from validator.host.cache import Cache
 from validator.plan import Plan, ReleaseName, make
 from validator.progress import Progress
@@ -68,6 +68,7 @@ def validate(
         troubles=tuple(work.troubles),
         agreement=work.agreement,
         replays=work.replays,
+        static=work.static,
     )
     # Once more over everything: a phase may have shown a secret before a later one told that it is one.
     text = json.dumps(work.redactor.tree(json.loads(record.dump(sensitive.hidden(run)))), ensure_ascii=False)
@@ -78,6 +79,7 @@ def _upgrade(work: Work, held: ExitStack) -> None:
     """Old release, upgrade tasks, Puppet for the new release, once more: each only if the one before left a host."""
     plan = work.plan
     root = work.image(plan.image, held)
+    work.static = static.gather(work, root, held)
     layers = (work.old_state(root, held), root)
     fresh = work.fresh_state(held) if plan.agreement else None
     if plan.fault is None:
@@ -94,6 +96,11 @@ def _upgrade(work: Work, held: ExitStack) -> None:
         work.converge(bench)
         work.agreement = forks.agreement(work, bench, fresh)
         work.replays = forks.replays(work, bench, layers)
+
+
+def _lint(work: Work, held: ExitStack) -> None:
+    """What the tasks and the catalogs say before anything is applied."""
+    work.static = static.gather(work, work.image(work.plan.image, held), held)
 
 
 def _idempotence(work: Work, held: ExitStack) -> None:
@@ -120,7 +127,7 @@ def _upgrade_twice(work: Work, held: ExitStack) -> None:
         work.ended(phase)
 
 
-STORIES = {"upgrade": _upgrade, "idempotence": _idempotence, "upgrade-idempotence": _upgrade_twice}
+STORIES = {"lint": _lint, "upgrade": _upgrade, "idempotence": _idempotence, "upgrade-idempotence": _upgrade_twice}
 
 
 def _subject(plan: Plan) -> Subject:
@@ -146,6 +153,7 @@ def _subject(plan: Plan) -> Subject:
             for each, place in zip(scenario.expect, loaded.expect_places, strict=True)
         ),
         proofs=plan.proofs,
+        stand_ins=plan.stand_ins,
         waivers=tuple(
             Waiver(
                 rule=waiver.rule,

@@ -11,8 +11,8 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from validator import waivers
-from validator.checks import CHECKS, numbers, restarts
+from validator import checks, waivers
+from validator.checks import numbers, restarts
 from validator.checks.restarts import RestartAccount
 from validator.errors import Exit
 from validator.findings import Finding, Severity
@@ -83,7 +83,7 @@ class PhaseSummary:
 
 def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
     """Read a record with every check. Pure: the same record gives the same result."""
-    found = tuple(finding for check in CHECKS for finding in check(run))
+    found = tuple(finding for check in checks.of(run.subject.kind) for finding in check(run))
     # Waivers are about the upgrade; in a double run many have nothing to cover.
     complete = run.subject.kind == "upgrade" and all(run.phase(name) is not None for name in run.subject.phases)
     today = datetime.fromtimestamp(run.started, tz=UTC).date()
@@ -92,7 +92,7 @@ def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
         scenario=run.subject.name,
         title=run.subject.title,
         kind=run.subject.kind,
-        verdict=_verdict(found),
+        verdict=_verdict(found, run.subject.kind),
         findings=tuple(sorted(_without_the_implied(found), key=lambda finding: LOUDNESS[finding.severity])),
         phases=tuple(_summary(phase) for phase in run.phases),
         watched=run.subject.watched,
@@ -110,10 +110,12 @@ def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
     )
 
 
-def _verdict(findings: tuple[Finding, ...]) -> Verdict:
+def _verdict(findings: tuple[Finding, ...], kind: Kind) -> Verdict:
     meanings = Counter(finding.means for finding in findings)
     if meanings["inconclusive"]:
         return "inconclusive"
+    if kind == "lint":
+        return "diverged" if any(finding.severity == "warning" for finding in findings) else "converged"
     if meanings["diverged"]:
         return "diverged"
     return "inconclusive" if meanings["unproven"] else "converged"

@@ -19,7 +19,7 @@ from validator.host.layer import Stack
 from validator.inputs import PACKAGED_MODULES, StagedRelease
 from validator.plan import Plan
 from validator.progress import Progress
-from validator.record import Agreement, Phase, PhaseName, PuppetRun, Replay, Trouble
+from validator.record import Agreement, Phase, PhaseName, PuppetRun, Replay, Static, Trouble
 from validator.redact import Redactor
 from validator.scenario.model import Probe, Release
 from validator.scenario.paths import written
@@ -44,6 +44,7 @@ class Work:
         self.troubles: list[Trouble] = []
         self.agreement: Agreement | None = None
         self.replays: tuple[Replay, ...] = ()
+        self.static: Static | None = None
         self._now: PhaseName | None = None
 
     def do(self, story: Callable[[Work, ExitStack], None]) -> None:
@@ -179,13 +180,13 @@ class Work:
             boot_timeout=self.scenario.host.boot_timeout,
         )
         with machine.started(spec, self.cache) as host:
-            yield Bench(
-                host=host,
-                scenario=self.scenario,
-                redactor=self.redactor,
-                doing=self.progress.doing,
-                stack=Stack(layers),
-            )
+            yield self.bench(host, layers)
+
+    def bench(self, host: machine.Host, layers: tuple[Path, ...]) -> Bench:
+        """A live host with what phases on it need."""
+        return Bench(
+            host=host, scenario=self.scenario, redactor=self.redactor, doing=self.progress.doing, stack=Stack(layers)
+        )
 
     def starts(self, name: PhaseName) -> None:
         """Say that a phase begins, once."""

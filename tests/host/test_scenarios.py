@@ -1,15 +1,20 @@
-"""Every scenario of this project converges, and says so in numbers."""
+"""Every scenario of this project has the verdict that it is there for, and says so in numbers."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import PROJECT, Validate
 from validator.scenario import load
 
-NAMES = load.names(PROJECT / "scenarios")
+SCENARIOS = PROJECT / "scenarios"
+# The cases of the 2017 mail say what must be found in them; the others are whole upgrades, which converge.
+CASES = sorted(path.parent.name for path in SCENARIOS.glob("*/expected.yml"))
+NAMES = [name for name in load.names(SCENARIOS) if name not in CASES]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -36,6 +41,25 @@ def test_scenario_converges(name: str, validate: Validate) -> None:
             assert seen["disk"]["differ"] > 0
         if phase["name"] in {"fresh", "upgrade", "converge"}:
             assert seen["probes"]["asked"] > 0
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_case(name: str, validate: Validate) -> None:
+    expected = yaml.safe_load((SCENARIOS / name / "expected.yml").read_text(encoding="utf-8"))
+    ran = validate("scenario", name, "--format", "json")
+    errors = [finding for finding in ran.result["findings"] if finding["severity"] == "error"]
+    assert (ran.result["verdict"], ran.code) == (expected["verdict"], expected["exit"]), ran.err
+    assert not name.endswith("-buggy") or expected["verdict"] == "diverged"
+    if expected["verdict"] == "converged":
+        assert not errors
+        return
+    assert {key: errors[0][key] for key in expected["first"]} == expected["first"]
+    counted = Counter((each["unit"], each["phase"]) for each in ran.result["restarts"])
+    for wanted in expected.get("restarts", []):
+        assert counted[wanted["unit"], wanted["phase"]] == wanted["times"]
+    # Nothing unrelated: every other error is one that the case names.
+    also = [{"rule": each["rule"], "subject": each["subject"]} for each in errors[1:]]
+    assert [each for each in also if each not in expected.get("also", [])] == []
 
 
 @pytest.mark.parametrize("name", [each for each in NAMES if each != "newton-ocata"])

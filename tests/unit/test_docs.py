@@ -36,7 +36,8 @@ def rules() -> set[str]:
 
 def documented() -> set[str]:
     """The first cells of the page's tables."""
-    rows = (ROOT / "docs" / "reference" / "rules.md").read_text(encoding="utf-8").splitlines()
+    pages = (ROOT / "docs" / "reference" / name for name in ("rules.md", "lint.md"))
+    rows = [row for page in pages for row in page.read_text(encoding="utf-8").splitlines()]
     return {rule for row in rows if row.startswith("| `") for rule in DOCUMENTED.findall(row.split("|")[1])}
 
 

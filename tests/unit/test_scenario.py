@@ -60,7 +60,7 @@ probes:
         f"scenario.yml:4:7: old.manifest: there is no file or directory {directory}/gone.pp",
         "scenario.yml:4:34: old.steps.0: input should be a valid integer (it is 'one')",
         "scenario.yml:5:7: new.manifest: a path is wanted, as a string",
-        "scenario.yml:6:1: upgrade: name either `playbook` or `tasks`",
+        "scenario.yml:6:1: upgrade: name one of `playbook`, `tasks` or `tripleo`",
         "scenario.yml:8:25: probes.0.exit: input should be a valid integer (it is '0')",
     ]
 
@@ -123,6 +123,6 @@ def test_the_schema_knows_every_key() -> None:
     parts = schema()["$defs"]
     assert isinstance(parts, dict)
     wanted = {"title", "image", "host", "services", "old", "upgrade", "new", "probes", "noise"}
-    wanted |= {"waivers", "restarts", "checks"}
+    wanted |= {"waivers", "expect", "restarts", "checks"}
     assert set(parts["Scenario"]["properties"]) == wanted
     assert set(parts["Variant"]["properties"]) == {"extends", "title", "fault"}

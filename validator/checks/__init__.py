@@ -22,12 +22,15 @@ from validator.checks import (
     vacuous,
 )
 from validator.findings import Finding
-from validator.record import Run
+from validator.record import Kind, Run
 
 Check = Callable[[Run], Iterator[Finding]]
 
+# What looks at tasks and catalogs as written, before anything was applied.
+STATIC: tuple[Check, ...] = ()
+
 # In this order causes come before what follows from them, and before what merely blocks a pass.
-CHECKS: tuple[Check, ...] = (
+APPLIED: tuple[Check, ...] = (
     steps.check,
     converged.check,
     refresh.check,
@@ -44,3 +47,8 @@ CHECKS: tuple[Check, ...] = (
     baseline.check,
     evidence.check,
 )
+
+
+def of(kind: Kind) -> tuple[Check, ...]:
+    """The checks that a record of this kind is read with."""
+    return (*STATIC, evidence.check) if kind == "lint" else (*APPLIED, *STATIC)

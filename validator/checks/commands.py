@@ -117,6 +117,14 @@ def _parse(line: Line, depth: int) -> Ran:
 
 
 def _unwrapped(words: Words, depth: int) -> Ran:
+    inner = bare(words)
+    if isinstance(inner, tuple):
+        return Ran(commands=(inner,), whole=True)
+    return _parse(Line(text=inner), depth + 1) if depth < _DEEPEST else Ran(commands=(words,), whole=True)
+
+
+def bare(words: Words) -> Words | str:
+    """A command without what only sets the stage for it; the script, where a shell is told to run one."""
     while words:
         program = _basename(words[0])
         if _ASSIGNMENT.fullmatch(words[0]):
@@ -125,14 +133,12 @@ def _unwrapped(words: Words, depth: int) -> Ran:
             words = _after_options(words[1:], WRAPPERS[program])
             words = words[1:] if program == "timeout" else words
         elif (script := _script(program, words)) is not None:
-            if depth >= _DEEPEST:
-                break
-            return _parse(Line(text=script), depth + 1)
+            return script
         elif program == "runuser":
             words = _after_options(words[1:], RUNUSER_VALUED)
         else:
             break
-    return Ran(commands=(words,), whole=True)
+    return words
 
 
 def _script(program: str, words: Words) -> str | None:

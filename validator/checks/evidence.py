@@ -34,6 +34,24 @@ def _check(run: Run) -> Iterator[Finding]:
         else:
             yield from _phase(run, phase)
     yield from _repeated(run)
+    yield from _static(run)
+
+
+def _static(run: Run) -> Iterator[Finding]:
+    """A catalog that compiles only on the upgraded host is no fault; for `validate lint` there is nothing else."""
+    alone = run.subject.kind == "lint"
+    if run.static is None:
+        if alone and not run.troubles:
+            yield _finding("evidence.missing", None, "catalog", "no catalog was compiled")
+    elif run.static.trouble:
+        yield _finding(
+            "evidence.catalog",
+            None,
+            "catalog",
+            f"the new release does not compile on a bare host of the image: {run.static.trouble}",
+            hint="" if alone else "Nothing is known of it before the run; what Puppet did on the host counts.",
+            means="inconclusive" if alone else "note",
+        )
 
 
 def _phase(run: Run, phase: Phase) -> Iterator[Finding]:

@@ -1,7 +1,7 @@
-"""Which commands of a shell's text surely ran when the text ended well.
+"""The commands in a shell's text: those that surely ran when it ended well, and all that it may run.
 
 Only as much of the language as that takes. What stands in a branch, a loop, a function, a subshell or the background,
-and a command whose failure nobody would have seen (`a || true`, `a | b`), is left out.
+and a command whose failure nobody would have seen (`a || true`, `a | b`), did not surely run.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ CLOSING = {"fi", "done", "esac", "}"}
 QUESTIONS = {"[", "[[", "test", "grep", "egrep", "pgrep", "diff", "cmp", "which", "command", "type", "false", "!"}
 
 _FAILS = re.compile(r"false|(?:exit|return) [1-9]\d*")
+# A substitution between double quotes; one that holds another is cut short.
+_QUOTED = re.compile(r"\\.|\$\((?!\()([^()]*(?:\([^()]*\)[^()]*)*)\)|`([^`]*)`", re.DOTALL)
 _TOKEN = re.compile(
     r"""
     (?P<blank>[ \t\r]+|\\\n)
@@ -44,6 +46,23 @@ class Ran:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pipe:
+    """Commands joined by `|`. `before` is what stands between it and the pipe before: `&&`, `||`, `;`, a line's end."""
+
+    commands: tuple[Words, ...]
+    before: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """All that a text may run. `targets` are the files that it redirects output to, `inner` its substitutions."""
+
+    pipes: tuple[Pipe, ...]
+    targets: tuple[str, ...]
+    inner: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Token:
     text: str
     operator: bool = False
@@ -64,7 +83,7 @@ class _Chain:
 
 def surely_ran(text: str) -> Ran:
     """The commands of a text that ended with status 0. Raises `ValueError` for quoting that does not end."""
-    chains = [chain for chain in _chains(_tokens(text)) if chain.first_words or chain.ending in {"(", ")"}]
+    chains = [chain for chain in _chains(_tokens(_Reader(text))) if chain.first_words or chain.ending in {"(", ")"}]
     found: list[Words] = []
     whole, braces, parentheses = True, 0, 0
     for number, chain in enumerate(chains):
@@ -81,6 +100,20 @@ def surely_ran(text: str) -> Ran:
         found.extend(sure)
         whole = whole and len(sure) == len(words)
     return Ran(commands=tuple(found), whole=whole)
+
+
+def everything(text: str) -> Written:
+    """All commands of a text, whether or not they run. Raises `ValueError` for quoting that does not end."""
+    reader = _Reader(text)
+    pipes: list[Pipe] = []
+    ending = ""
+    for chain in _chains(_tokens(reader)):
+        for before, pipe in zip((ending, *chain.joins), chain.pipes, strict=True):
+            commands = tuple(tuple(command) for command in pipe if command)
+            if commands:
+                pipes.append(Pipe(commands=commands, before=before))
+        ending = chain.ending
+    return Written(pipes=tuple(pipes), targets=tuple(reader.targets), inner=tuple(reader.inner))
 
 
 def _sure(chain: _Chain, *, last: bool, pipefail: bool) -> list[Words]:
@@ -116,9 +149,8 @@ def _chains(tokens: Iterator[_Token]) -> Iterator[_Chain]:
     yield chain
 
 
-def _tokens(text: str) -> Iterator[_Token]:
-    reader = _Reader(text)
-    while reader.position < len(text):
+def _tokens(reader: _Reader) -> Iterator[_Token]:
+    while not reader.at_end:
         yield from reader.read()
     yield from reader.end_word()
 
@@ -132,6 +164,12 @@ class _Reader:
         self._word: str | None = None
         self._expects = ""  # what the word after a redirection is: its target, or the end of a here-document
         self._here_ends: list[str] = []
+        self.targets: list[str] = []  # files that are written by redirection
+        self.inner: list[str] = []  # the texts in `$(...)`
+
+    @property
+    def at_end(self) -> bool:
+        return self.position >= len(self._text)
 
     def read(self) -> Iterator[_Token]:
         """What the next piece of the text completes, if anything. Raises `ValueError` when it has no end."""
@@ -143,8 +181,11 @@ class _Reader:
             start = match.start()
             self.position = self._end_of_substitution(piece)
             self._add(self._text[start : self.position])
+            self.inner.append(self._text[match.end() : self.position - 1])
         elif kind in {"single", "double", "escaped", "plain"}:
             self._add(_value(kind, piece))
+            if kind == "double":
+                self.inner.extend(inner for each in _QUOTED.finditer(piece) if (inner := each[1] or each[2]))
         else:
             yield from self.end_word()
             yield from self._between(kind or "", piece)
@@ -154,13 +195,16 @@ class _Reader:
         if self._word is not None:
             if self._expects == "here":
                 self._here_ends.append(self._word)
+            elif self._expects == "written":
+                self.targets.append(self._word)
             elif not self._expects:
                 yield _Token(text=self._word)
             self._word, self._expects = None, ""
 
     def _between(self, kind: str, piece: str) -> Iterator[_Token]:
         if kind == "redirect":
-            self._expects = "here" if piece.lstrip("0123456789") in {"<<", "<<-"} else "target"
+            operator = piece.lstrip("0123456789")
+            self._expects = "here" if operator in {"<<", "<<-"} else "written" if ">" in operator else "read"
         elif kind == "operator":
             yield _Token(text=piece, operator=True)
         elif kind == "newline":

@@ -36,6 +36,15 @@ def check(run: Run) -> Iterator[Finding]:
     yield from _noop(run)
     yield from _schedules(run)
     yield from _tasks(run)
+    for replaced in run.subject.stand_ins:
+        yield Finding(
+            rule="vacuous.stand-in",
+            means="note",
+            warns=True,
+            phase="upgrade",
+            subject="upgrade",
+            message=f"{replaced}: what the module of the templates would have done is not proven",
+        )
 
 
 def unlooked(apply: PuppetRun) -> tuple[tuple[Resource, ...], tuple[Resource, ...]]:

@@ -33,6 +33,8 @@ def render(result: Result, *, details: bool = True) -> str:
                 "who": each.who.name,
                 "place": _place(each.who.place),
                 "time": each.time,
+                "step": each.step,
+                "loop": each.round,
             }
             for each in result.restarts
         ],
@@ -58,6 +60,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "hint": finding.hint,
         "evidence": finding.evidence,
         "waived": None if finding.waived is None else asdict(finding.waived),
+        "whose": finding.whose,
         "consequences": [asdict(consequence) for consequence in finding.consequences],
     }
 

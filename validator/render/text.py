@@ -16,8 +16,17 @@ PLURALS = {"paths", "sources", "targets", "resources", "restarts", "results", "r
 LEFT_OUT_SHOWN = 5
 DIFF_LINES_SHOWN = 14
 OUTPUT_LINES_SHOWN = 14
+WHOSE = {
+    "clash": "a clash: Puppet rewrites what an upgrade task wrote",
+    "missed": "missed: no upgrade task touched it",
+}
 INCONCLUSIVE = "INCONCLUSIVE: this run proves nothing; see why below."
 HEADLINES: Mapping[Kind, Mapping[Verdict, str]] = {
+    "lint": {
+        "converged": "NOTHING FOUND: neither in the tasks as written nor in the catalog as compiled.",
+        "diverged": "SUSPECT: what is written here has broken hosts elsewhere; nothing was applied.",
+        "inconclusive": "INCONCLUSIVE: there was no catalog to look at; see why below.",
+    },
     "upgrade": {
         "converged": "CONVERGED: after the upgrade tasks, Puppet had nothing left to do.",
         "diverged": "DIVERGED: after the upgrade tasks, the host is not what Puppet for the new release wants.",
@@ -44,11 +53,12 @@ def render(result: Result, *, details: bool = False, width: int = 100) -> str:
 def _lines(result: Result, width: int, *, details: bool) -> Iterator[str]:
     yield f"{result.scenario}: {result.title}"
     yield HEADLINES[result.kind][result.verdict] + _accepted(result)
-    causes = [finding for finding in result.findings if finding.severity == "error"]
+    loud = {"error", "warning"} if result.kind == "lint" else {"error"}
+    causes = [finding for finding in result.findings if finding.severity in loud]
     for number, finding in enumerate(causes, 1):
         yield ""
         yield from _finding(finding, number, len(causes), width)
-    asides = [finding for finding in result.findings if finding.severity != "error"]
+    asides = [finding for finding in result.findings if finding.severity not in loud]
     if asides:
         yield ""
     for finding in asides:
@@ -72,7 +82,8 @@ def _aside(finding: Finding, width: int) -> Iterator[str]:
     """A finding that does not count against the run, in as few lines as it takes."""
     word = "waived" if finding.waived is not None else "warning" if finding.severity == "warning" else "note"
     about = "" if finding.subject in finding.message or finding.subject == finding.phase else f"{finding.subject}: "
-    text = f"{word}: {finding.rule}: {about}{finding.message}"
+    place = f" ({finding.declared_at})" if finding.severity == "warning" and finding.declared_at is not None else ""
+    text = f"{word}: {finding.rule}: {about}{finding.message}{place}"
     if finding.waived is not None:
         waived = finding.waived
         text += f" (until {waived.expires}, {waived.owner}: {waived.reason})"
@@ -83,15 +94,19 @@ def _aside(finding: Finding, width: int) -> Iterator[str]:
 def _accepted(result: Result) -> str:
     """Said beside the verdict: what counts as nothing only because somebody has accepted it."""
     waived = sum(finding.waived is not None for finding in result.findings)
-    if not waived:
-        return ""
-    return f" {waived} finding{'s are' if waived > 1 else ' is'} waived, see below."
+    declared = sum(finding.whose == "declared" for finding in result.findings)
+    said = f" {waived} finding{'s are' if waived > 1 else ' is'} waived, see below." if waived else ""
+    if declared:
+        said += f" {declared} change{'s were' if declared > 1 else ' was'} left to it on purpose, see below."
+    return said
 
 
 def _restarts(result: Result) -> Iterator[str]:
-    counted = Counter((each.phase, each.unit, str(each.who)) for each in result.restarts)
-    for (phase, unit, who), times in counted.items():
-        yield f"restarted: {unit}, in {phase} by {who}" + (f", {times} times" if times > 1 else "")
+    counted = Counter((each.phase, each.round, each.step, each.unit, str(each.who)) for each in result.restarts)
+    rounds = {each.phase: max(other.round for other in result.restarts) for each in result.restarts}
+    for (phase, number, step, unit, who), times in counted.items():
+        where = phase + (f" loop {number}" if rounds[phase] > 1 else "") + ("" if step is None else f" step {step}")
+        yield f"restarted: {unit}, in {where} by {who}" + (f", {times} times" if times > 1 else "")
 
 
 def _selftest(score: SelfTest | None) -> Iterator[str]:
@@ -132,6 +147,8 @@ def _finding(finding: Finding, number: int, total: int, width: int) -> Iterator[
         )
     if finding.declared_at is not None:
         yield f"    declared at  {finding.declared_at}"
+    if finding.whose in WHOSE:
+        yield f"    whose        {WHOSE[finding.whose]}"
     if finding.left_by is not None:
         place = f" ({finding.left_by.place})" if finding.left_by.place else ""
         yield f"    last task    {finding.left_by.task}{place}"

@@ -71,11 +71,24 @@ class HostPart(Part):
     )
 
 
-class Release(Part):
+class Templated(Part):
+    """What may be read from TripleO's service templates instead of files of the scenario's own."""
+
+    tripleo: Listed[ExistingFile] = Field(
+        (), description="Service templates of TripleO's (outputs.role_data); they stand for the files named otherwise."
+    )
+    parameters: dict[str, JsonValue] = Field({}, description="Values for the templates' parameters.")
+    environments: Listed[ExistingFile] = Field(
+        (), description="Environment files: parameter_defaults and resource_registry."
+    )
+    role: str = Field("Controller", description="The role that has the services.")
+
+
+class Release(Templated):
     """How Puppet configures the host at one side of the upgrade."""
 
-    manifest: ExistingFileOrDirectory = Field(
-        description="The manifest (or directory of manifests) that `puppet apply` gets."
+    manifest: ExistingFileOrDirectory | None = Field(
+        None, description="The manifest (or directory of manifests) that `puppet apply` gets."
     )
     modules: Listed[ModuleName] | None = Field(
         None,
@@ -98,8 +111,20 @@ class Release(Part):
     )
     timeout: Seconds = Field(1800.0, description="Seconds one Puppet run may take.")
 
+    @property
+    def site(self) -> Path:
+        """The manifest; of a release that is made of templates there is one when they have been rendered."""
+        if self.manifest is None:
+            raise ValueError("the templates of the release have not been rendered")
+        return self.manifest
 
-class Upgrade(Part):
+    @property
+    def source(self) -> str:
+        """What the release is made of, in a word or two."""
+        return self.manifest.name if self.manifest is not None else f"{len(self.tripleo)} TripleO template(s)"
+
+
+class Upgrade(Templated):
     """The Ansible tasks that carry the host from the old release to the new one."""
 
     playbook: ExistingFile | None = Field(None, description="A playbook; its plays address `hosts: all`.")
@@ -109,6 +134,9 @@ class Upgrade(Part):
     skip_tags: Listed[str] = Field((), description="Leave out tasks with these tags.")
     steps: Listed[int] = Field(
         (), description="Run the tasks once for each step, in this order, with the variable `step`."
+    )
+    modules: dict[str, str] = Field(
+        {}, description="Modules that templates use and the controller lacks, each with the module that stands in."
     )
     collections: ModuleDirectory | None = Field(
         None, description="A directory with an `ansible_collections` of your own."
@@ -220,10 +248,21 @@ class Checks(Part):
     )
 
 
+AnyRelease = TypeVar("AnyRelease", bound=Release)
+
+
 def _one_source(upgrade: Upgrade) -> Upgrade:
-    if (upgrade.playbook is None) == (upgrade.tasks is None):
-        raise ValueError("name either `playbook` or `tasks`")
+    if sum((upgrade.playbook is not None, upgrade.tasks is not None, bool(upgrade.tripleo))) != 1:
+        raise ValueError("name one of `playbook`, `tasks` or `tripleo`")
     return upgrade
+
+
+def _one_manifest(release: AnyRelease) -> AnyRelease:
+    if (release.manifest is None) != bool(release.tripleo):
+        raise ValueError("name either `manifest` or `tripleo`")
+    if release.tripleo and release.hiera is not None:
+        raise ValueError("with `tripleo` the templates bring the Hiera data: leave `hiera` out")
+    return release
 
 
 def _one_assertion(probe: Probe) -> Probe:
@@ -252,9 +291,9 @@ class Scenario(Part):
     services: Listed[Unit] = Field(
         (), description="Units whose state and restarts are reported one by one. Restarts of all others count too."
     )
-    old: Release
+    old: Annotated[Release, AfterValidator(_one_manifest)]
     upgrade: Annotated[Upgrade, AfterValidator(_one_source)]
-    new: NewRelease
+    new: Annotated[NewRelease, AfterValidator(_one_manifest)]
     probes: Listed[Annotated[Probe, AfterValidator(_one_assertion)]] = ()
     noise: Listed[Noise] = ()
     waivers: Listed[Waiver] = ()

@@ -67,6 +67,11 @@ def derive(loaded: Loaded) -> tuple[Mutant, ...]:
     """Every fault that can be seeded into a scenario. Raises `UsageError` for a variant."""
     if loaded.fault is not None:
         raise UsageError(f"{loaded.name} is a variant; faults are seeded into whole scenarios")
+    if loaded.scenario.upgrade.tripleo or loaded.scenario.new.tripleo:
+        raise UsageError(
+            f"{loaded.name} is made of templates; faults are seeded into files of the scenario's own",
+            hint="`validate import tripleo` writes them.",
+        )
     tasks_file = upgrade_file(loaded)
     found = [
         *(mutant for task in source.tasks(tasks_file.parent, tasks_file.name) for mutant in _of_task(task, tasks_file)),
@@ -103,10 +108,10 @@ def write(mutant: Mutant, loaded: Loaded, into: Path) -> Loaded:
         scenario = scenario.model_copy(update={"upgrade": upgrade})
     if mutant.manifest is not None:
         name, text = mutant.manifest
-        place = into / "manifest" / scenario.new.manifest.name
+        place = into / "manifest" / scenario.new.site.name
         place.parent.mkdir()
-        if scenario.new.manifest.is_dir():
-            shutil.copytree(scenario.new.manifest, place, symlinks=True)
+        if scenario.new.site.is_dir():
+            shutil.copytree(scenario.new.site, place, symlinks=True)
             (place / name).write_text(text, encoding="utf-8")
         else:
             place.write_text(text, encoding="utf-8")
@@ -295,7 +300,7 @@ def _appending(text: str, item: dict[str, object]) -> str:
 
 
 def _noop(loaded: Loaded) -> Iterator[Mutant]:
-    manifest = loaded.scenario.new.manifest
+    manifest = loaded.scenario.new.site
     if manifest.is_dir():
         replacement = ("00-noop.pp", NOOP)
     else:

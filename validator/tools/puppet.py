@@ -57,7 +57,7 @@ class Apply:
     """One `puppet apply`. Paths are the host's; `output` is an empty directory that only this run writes to.
 
     `may_exclude`: this Puppet knows the setting `exclude_unchanged_resources`. `debug`: its report shall say which
-    commands ran.
+    commands ran. `compile_only`: stop when the catalog is there, before anything of the host is looked at.
     """
 
     manifest: str
@@ -67,6 +67,7 @@ class Apply:
     facts: Mapping[str, str]
     may_exclude: bool = False
     debug: bool = False
+    compile_only: bool = False
 
     @property
     def report(self) -> str:
@@ -93,6 +94,9 @@ def command(apply: Apply) -> tuple[str, ...]:
         f"--client_datadir={apply.catalogs}",
         "--catalog_cache_terminus=json",
         *(("--debug",) if apply.debug else ()),
+        # The catalog is kept before this runs, and nothing is applied when it fails (configurer.rb). `puppet catalog
+        # compile` would want a server's settings, and Puppet 5 does not have it.
+        *(("--prerun_command=/bin/false",) if apply.compile_only else ()),
         *((f"--no-{WHOLE_REPORT}",) if apply.may_exclude else ()),
         *((f"--modulepath={':'.join(apply.modulepath)}",) if apply.modulepath else ()),
         *((f"--hiera_config={apply.hiera}",) if apply.hiera else ()),

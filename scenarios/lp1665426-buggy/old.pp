@@ -1,0 +1,2 @@
+# The old release: chrony keeps the time.
+service { 'chrony': ensure => running, enable => true }

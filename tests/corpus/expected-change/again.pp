@@ -1,0 +1,20 @@
+# Version 2, with an exec that undoes a part of it after each run.
+file {
+  default:
+    ensure => file,
+    owner  => 'root',
+    group  => 'root',
+    mode   => '0644';
+  '/etc/shop':
+    ensure => directory,
+    mode   => '0755';
+  '/etc/shop/shop.conf':
+    content => "version = 2\n";
+  '/etc/shop/legacy.conf':
+    mode    => '0600',
+    content => "mode = compatible\n";
+}
+-> exec { 'open it again':
+  command => '/bin/chmod 0644 /etc/shop/legacy.conf',
+  unless  => '/bin/chmod 0644 /etc/shop/legacy.conf',
+}

@@ -1,0 +1,69 @@
+"""What can be known before a host is made: the tasks as written, and the catalogs that Puppet compiles for them."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from validator import phases, record, sensitive
+from validator.host import machine
+from validator.record import Static, WrittenTask
+from validator.redact import MARK
+from validator.scenario import tasks
+from validator.work import Work
+
+
+def gather(work: Work, root: Path, held: ExitStack) -> Static:
+    """The tasks and the catalogs of a scenario. Puppet compiles in a bare host of the image, which is thrown away."""
+    plan, clock = work.plan, time.monotonic()
+    work.progress.phase_starts("catalog", plan.loaded.scenario.new.source)
+    with work.cache.making("states", plan.catalogs_state) as unfinished:
+        if unfinished is not None:
+            compiled = _compile(work, root)
+            text = json.dumps(work.redactor.tree(json.loads(record.dump_static(compiled))))
+            (unfinished / "catalogs.json").write_text(text, encoding="utf-8")
+            work.cache.describe(unfinished, about=f"catalogs of {plan.loaded.name.partition('/')[0]}")
+    directory = held.enter_context(work.cache.using("states", plan.catalogs_state))
+    known = record.load_static((directory / "catalogs.json").read_text(encoding="utf-8"))
+    known = sensitive.hidden_static(replace(known, tasks=_tasks(work)))
+    many = max((len(each.catalog.resources) for each in known.catalogs), default=0)
+    said = known.trouble or f"{many} resources, {len(known.tasks)} tasks"
+    work.progress.phase_ends("catalog", said, seconds=time.monotonic() - clock, cached=unfinished is None)
+    return known
+
+
+def _compile(work: Work, root: Path) -> Static:
+    scenario, staged = work.scenario, work.plan.new
+    spec = machine.HostSpec(
+        driver="plain",
+        hostname=scenario.host.hostname,
+        layers=(root,),
+        binds=((staged.directory, staged.place),),
+        addresses=scenario.host.addresses,
+    )
+    with machine.started(spec, work.cache) as host:
+        catalogs, trouble = phases.compiled(work.bench(host, (root,)), scenario.new, staged)
+    return Static(tasks=(), catalogs=catalogs, trouble=trouble)
+
+
+def _tasks(work: Work) -> tuple[WrittenTask, ...]:
+    staged, upgrade = work.plan.upgrade, work.scenario.upgrade
+    source = upgrade.playbook or upgrade.tasks
+    places = dict(staged.names)
+    below = next(iter(places.values()))
+    found = tasks.read(
+        staged.directory / "tasks",
+        source.name if source is not None else "",
+        upgrade.vars,
+        shown=lambda name: f"{below}/{name}",
+    )
+    return tuple(_without_secrets(task) for task in found)
+
+
+def _without_secrets(task: WrittenTask) -> WrittenTask:
+    """A task that asks for silence is not looked into."""
+    silent = str(task.keywords.get("no_log", "false")).lower() in {"true", "yes", "1"}
+    return replace(task, args={}, unknown=(MARK,)) if silent else task

@@ -1,0 +1,92 @@
+"""Scenarios made of TripleO's service templates: rendered once, aside, into the files that any scenario has."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from validator import tripleo
+from validator.inputs import StagedRelease, StagedTasks
+from validator.scenario.load import Loaded
+from validator.scenario.model import NewRelease, Release, Upgrade
+from validator.scenario.paths import written
+
+Staged = TypeVar("Staged", StagedRelease, StagedTasks)
+FROM_TEMPLATES = "rendered from templates"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendered:
+    """A scenario without templates. `directory` holds what was rendered, `replaced` says which modules others stand
+    in for."""
+
+    loaded: Loaded
+    directory: Path
+    replaced: tuple[str, ...] = ()
+
+    def shown(self, staged: Staged) -> Staged:
+        """Inputs whose rendered files are called so when they are shown: their directory is gone when somebody looks."""
+        below = written(self.directory)
+        return replace(
+            staged, names=tuple((place, name.replace(below, FROM_TEMPLATES)) for place, name in staged.names)
+        )
+
+
+def rendered(loaded: Loaded, into: Path) -> Rendered:
+    """Render what a scenario takes from templates into a new directory. Raises `ScenarioError` for all of them."""
+    scenario = loaded.scenario
+    into.mkdir()
+    upgrade, replaced = _upgrade(scenario.upgrade, into / "upgrade")
+    update = {
+        "old": _release(scenario.old, into / "old"),
+        "new": _release(scenario.new, into / "new"),
+        "upgrade": upgrade,
+    }
+    return Rendered(
+        loaded=replace(loaded, scenario=scenario.model_copy(update=update)), directory=into, replaced=replaced
+    )
+
+
+def _release(release: Release | NewRelease, into: Path) -> Release | NewRelease:
+    if not release.tripleo:
+        return release
+    made = tripleo.read(
+        release.tripleo, parameters=release.parameters, environments=release.environments, role=release.role
+    )
+    hiera = into / "hiera"
+    hiera.mkdir(parents=True)
+    for name, data in made.hiera.items():
+        (hiera / name).parent.mkdir(parents=True, exist_ok=True)
+        (hiera / name).write_text(json.dumps(data, indent=1), encoding="utf-8")
+    (hiera / "hiera.yaml").write_text(made.hiera_config, encoding="utf-8")
+    (into / "site.pp").write_text(made.manifest, encoding="utf-8")
+    return release.model_copy(
+        update={
+            "manifest": into / "site.pp",
+            "hiera": hiera / "hiera.yaml",
+            "step_file": release.step_file or made.step_file,
+        }
+    )
+
+
+def _upgrade(upgrade: Upgrade, into: Path) -> tuple[Upgrade, tuple[str, ...]]:
+    if not upgrade.tripleo:
+        return upgrade, ()
+    made = tripleo.read(
+        upgrade.tripleo,
+        parameters=upgrade.parameters,
+        environments=upgrade.environments,
+        modules=upgrade.modules,
+        role=upgrade.role,
+    )
+    into.mkdir()
+    (into / "upgrade.yml").write_text(json.dumps(made.playbook, indent=1), encoding="utf-8")
+    return upgrade.model_copy(
+        update={
+            "playbook": into / "upgrade.yml",
+            "tags": upgrade.tags or made.tags,
+            "steps": upgrade.steps or made.steps,
+        }
+    ), made.replaced
