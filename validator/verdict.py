@@ -99,7 +99,11 @@ def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
         restarts=tuple(each for each in restarts.accounts(run) if each.phase != "old"),
         compared={
             name: counted
-            for name, counted in (("refreshes", numbers.refreshes(run)), ("agreement", numbers.agreement(run)))
+            for name, counted in (
+                ("as_written", numbers.static(run)),
+                ("refreshes", numbers.refreshes(run)),
+                ("agreement", numbers.agreement(run)),
+            )
             if counted
         },
         records=tuple(str(path) for path in records),

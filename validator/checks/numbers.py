@@ -43,3 +43,13 @@ def agreement(run: Run) -> dict[str, int]:
         "left_out_as_noise": sum(run.agreement.disk.noise.values()),
         "units": len(run.agreement.upgraded_units),
     }
+
+
+def static(run: Run) -> dict[str, int]:
+    """Of what was looked at before anything was applied. Empty where nothing was."""
+    if run.static is None:
+        return {}
+    return {
+        "resources": max((len(each.catalog.resources) for each in run.static.catalogs), default=0),
+        "tasks": len(run.static.tasks),
+    }

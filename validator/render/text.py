@@ -67,7 +67,7 @@ def _lines(result: Result, width: int, *, details: bool) -> Iterator[str]:
     yield from _table(result.phases)
     yield from _restarts(result)
     for name, numbers in result.compared.items():
-        yield f"{name:<32}{_numbers(numbers)}"
+        yield f"{name.replace('_', ' '):<32}{_numbers(numbers)}"
     if result.phases and result.phases[-1].services:
         yield from _watched(result)
     yield from _selftest(result.selftest)
