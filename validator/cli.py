@@ -32,6 +32,8 @@ app = typer.Typer(
 )
 cache_app = typer.Typer(help="The images and states that are kept between runs.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
+import_app = typer.Typer(help="Scenarios made of what is written elsewhere.", no_args_is_help=True)
+app.add_typer(import_app, name="import")
 
 
 def _complete(incomplete: str) -> list[str]:
@@ -238,6 +240,31 @@ def cache_prune(
     removed = Cache.open().prune(unused_for=days * 86400)
     typer.echo(listing.cache(removed), nl=False)
     typer.echo(f"removed {len(removed)}")
+
+
+@import_app.command("tripleo")
+def import_tripleo(
+    files: Annotated[list[Path], typer.Argument(help="Service templates (outputs.role_data).")],
+    name: Annotated[str, typer.Option("--name", help="The new scenario's name.")],
+    *,
+    root: Root = SCENARIOS,
+    parameters: Annotated[
+        Path | None, typer.Option("--parameters", help="A YAML file: values for the templates' parameters.")
+    ] = None,
+    environment: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--environment", "-e", help="parameter_defaults, resource_registry; may be repeated."
+        ),
+    ] = None,
+) -> None:
+    """Write a scenario from TripleO's service templates, with places to fill in."""
+    from validator import tripleo  # noqa: PLC0415 - keeps --help fast
+
+    values = load.mapping(parameters) if parameters is not None else {}
+    for path in tripleo.write_scenario(files, name, root, values, environment or ()):
+        typer.echo(path)
+    typer.echo(f"look for FILL IN in {root / name}, then: validate lint {name}")
 
 
 def _version(value: bool) -> None:

@@ -65,9 +65,7 @@ def _phase(phase: Phase, paths: frozenset[str]) -> Phase:
         phase,
         disk=None if phase.disk is None else _disk(phase.disk, paths),
         ansible=tuple(_tasks(run, paths) for run in phase.ansible),
-        puppet=tuple(
-            run if run.disk is None else replace(run, disk=_disk(run.disk, paths)) for run in phase.puppet
-        ),
+        puppet=tuple(run if run.disk is None else replace(run, disk=_disk(run.disk, paths)) for run in phase.puppet),
     )
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from validator import tripleo
+from validator import process, tripleo
+from validator.errors import ScenarioError
 from validator.inputs import StagedRelease, StagedTasks
 from validator.scenario.load import Loaded
 from validator.scenario.model import NewRelease, Release, Upgrade
 from validator.scenario.paths import written
+from validator.tools import ansible
 
 Staged = TypeVar("Staged", StagedRelease, StagedTasks)
 FROM_TEMPLATES = "rendered from templates"
@@ -27,7 +31,7 @@ class Rendered:
     replaced: tuple[str, ...] = ()
 
     def shown(self, staged: Staged) -> Staged:
-        """Inputs whose rendered files are called so when they are shown: their directory is gone when somebody looks."""
+        """Inputs whose rendered files are called so: their directory is gone when somebody looks."""
         below = written(self.directory)
         return replace(
             staged, names=tuple((place, name.replace(below, FROM_TEMPLATES)) for place, name in staged.names)
@@ -81,12 +85,32 @@ def _upgrade(upgrade: Upgrade, into: Path) -> tuple[Upgrade, tuple[str, ...]]:
         modules=upgrade.modules,
         role=upgrade.role,
     )
+    modules = _controllers(sorted({call.module for call in made.calls}), upgrade.collections)
+    missing = tripleo.missing_modules(made.calls, modules.__contains__)
+    if missing:
+        raise ScenarioError(missing, hint="`upgrade.modules` names what stands in; the report then says so.")
     into.mkdir()
-    (into / "upgrade.yml").write_text(json.dumps(made.playbook, indent=1), encoding="utf-8")
+    (into / "upgrade.yml").write_text(tripleo.playbook(made.playbook, made.places), encoding="utf-8")
     return upgrade.model_copy(
         update={
             "playbook": into / "upgrade.yml",
             "tags": upgrade.tags or made.tags,
             "steps": upgrade.steps or made.steps,
+            "skip_tags": upgrade.skip_tags or made.skip_tags,
         }
     ), made.replaced
+
+
+def _controllers(modules: Sequence[str], collections: Path | None) -> frozenset[str]:
+    """Those of the modules that the controller has."""
+    programs = Path(sys.executable).parent
+    done = process.run(
+        process.Command(
+            argv=ansible.documentation(str(programs / "ansible-doc"), modules),
+            label="ansible-doc",
+            env=ansible.environment(
+                path=f"{programs}:{process.SYSTEM_PATH}", collections=str(collections) if collections else None
+            ),
+        )
+    )
+    return ansible.documented(done.stdout.decode())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
 from validator.errors import Problem, ScenarioError, UsageError
@@ -109,6 +109,14 @@ def find(name: str, root: Path) -> Loaded:
     """Load a scenario by name (below `root`) or by path."""
     named = root / name
     return load(named if (named / SCENARIO_FILE).is_file() or "/" not in name else Path(name))
+
+
+def mapping(file: Path) -> dict[str, JsonValue]:
+    """A YAML file that holds a mapping. Raises `ScenarioError` when it holds something else."""
+    document = text.read(file)
+    if not isinstance(document.data, dict):
+        raise ScenarioError((document.problem((), "a mapping is wanted"),))
+    return document.data
 
 
 def names(root: Path) -> tuple[str, ...]:

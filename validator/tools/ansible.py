@@ -86,6 +86,20 @@ def command(run: Playbook) -> tuple[str, ...]:
     )
 
 
+def documentation(program: str, modules: Iterable[str]) -> tuple[str, ...]:
+    """The command line that asks the controller for modules; `documented` reads its answer."""
+    return (program, "--type", "module", "--json", *modules)
+
+
+def documented(answer: str) -> frozenset[str]:
+    """The modules that the controller has. It warns of the others on its standard error and ends with status 0."""
+    try:
+        found = json.loads(answer)
+    except ValueError:
+        return frozenset()
+    return frozenset(found) if isinstance(found, dict) else frozenset()
+
+
 def environment(*, path: str, collections: str | None) -> dict[str, str]:
     """The controller's environment; nothing of the caller's."""
     env = {

@@ -448,15 +448,14 @@ def _get_param(stack: Stack, argument: yaml.Node) -> Value:
     name, path = _path(stack, argument)
     spot = stack.spot(argument)
     value = stack.parameter(str(name), spot)
-    for number, step in enumerate(path):
+    for step in path:
         if isinstance(value, Unresolved):
             return value
         inner = _step(value, step)
         if isinstance(inner, _Nothing):
             if name in OPERATORS_MAPS:
                 return ""
-            key = ".".join(map(str, (name, *path[: number + 1])))
-            return because(spot, key, "no value was given for this key", Reason.NO_KEY)
+            return because(spot, ".".join(map(str, (name, *path))), "no value was given for this key", Reason.NO_KEY)
         value = inner
     return value
 

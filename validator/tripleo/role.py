@@ -65,9 +65,9 @@ class Role:
         for service in self.services:
             for item in _flat(service.role_data.get(key)):
                 spot = self.ledger.spot(item) or service.spot
-                if not isinstance(item, dict | Unresolved):
-                    item = because(spot, key, f"a task is a map, not {item!r}"[:200], Reason.ARGUMENTS)
-                found.setdefault(content(item), Task(value=item, spot=spot))
+                fits = isinstance(item, dict | Unresolved)
+                value = item if fits else because(spot, key, f"a task is a map, not {item!r}"[:200], Reason.ARGUMENTS)
+                found.setdefault(content(item), Task(value=value, spot=spot))
         return list(found.values())
 
     def step_config(self) -> list[Value]:
@@ -159,9 +159,7 @@ def _joined(first: list[Value], second: list[Value]) -> Value:
     return together(unknown) if unknown else unique([*first, *second])
 
 
-def read(
-    files: Sequence[Path], *, parameters: Mapping[str, Value], environments: Sequence[Path], name: str
-) -> Role:
+def read(files: Sequence[Path], *, parameters: Mapping[str, Value], environments: Sequence[Path], name: str) -> Role:
     """The role that has the services of some templates. Raises `ScenarioError` with every file that cannot be read."""
     found = Gathered()
     registries = tuple(dict.fromkeys(path for file in files for path in environment.around(file)))

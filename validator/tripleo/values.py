@@ -137,7 +137,7 @@ def carried(value: JsonValue) -> Value:
 
 
 def condensed(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """The same problem at many places is one to solve: its first place, and how many more there are."""
+    """A value that is missed at many places is one to give: the first place, and how many more there are."""
     groups: dict[tuple[str, str], list[Problem]] = {}
     for problem in sorted(set(problems)):
         groups.setdefault((problem.key, problem.message), []).append(problem)
@@ -154,6 +154,7 @@ class Gathered:
 
     def __init__(self) -> None:
         self._problems: list[Problem] = []
+        self._unknown: list[Problem] = []
 
     def add(self, problem: Problem) -> None:
         """One more problem."""
@@ -161,7 +162,7 @@ class Gathered:
 
     def known(self, value: Value) -> JsonValue:
         """The value; what of it is not known is noted, and null in the result."""
-        self._problems += [cause.problem for each in unknown_in(value) for cause in each.causes]
+        self._unknown += [cause.problem for each in unknown_in(value) for cause in each.causes]
         return _plain(value)
 
     def attempt(self, read: Callable[[], None]) -> None:
@@ -173,8 +174,9 @@ class Gathered:
 
     def settle(self, *, hint: str = "") -> None:
         """Raise `ScenarioError` if there were problems."""
-        if self._problems:
-            raise ScenarioError(condensed(self._problems), hint=hint)
+        problems = (*dict.fromkeys(self._problems), *condensed(self._unknown))
+        if problems:
+            raise ScenarioError(problems, hint=hint)
 
 
 def whole(path: Path) -> Spot:
