@@ -253,9 +253,7 @@ def import_tripleo(
     ] = None,
     environment: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--environment", "-e", help="parameter_defaults, resource_registry; may be repeated."
-        ),
+        typer.Option("--environment", "-e", help="parameter_defaults, resource_registry; may be repeated."),
     ] = None,
 ) -> None:
     """Write a scenario from TripleO's service templates, with places to fill in."""

@@ -488,6 +488,7 @@ class Subject:
     phases: tuple[PhaseName, ...]
     kind: Kind = "upgrade"
     probes: tuple[str, ...] = ()
+    probe_places: tuple[Place, ...] = ()
     services: bool = True
     watched: tuple[str, ...] = ()
     agreement: bool = False

@@ -142,6 +142,7 @@ def _subject(plan: Plan) -> Subject:
         phases=plan.phases,
         kind=plan.kind,
         probes=tuple(probe.name for probe in scenario.probes) if plan.kind == "upgrade" else (),
+        probe_places=loaded.probe_places if plan.kind == "upgrade" else (),
         services=scenario.host.driver == "systemd",
         watched=scenario.services,
         agreement=plan.agreement,

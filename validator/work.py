@@ -243,10 +243,10 @@ def _sum(phase: Phase) -> str:
     reports = [run.report for run in phase.puppet if run.report is not None]
     if not reports:
         return "no report"
-    changes = [int(report.metrics.get("changes", {}).get("total", 0)) for report in reports]
+    changes = [int(report.metrics.get("resources", {}).get("changed", 0)) for report in reports]
     failed = sum(each.failed for report in reports for each in report.notable)
     words = " then ".join(str(number) for number in changes)
-    return f"{reports[-1].resources} resources, {words} change(s)" + (f", {failed} failed" if failed else "")
+    return f"{reports[-1].resources} resources, {words} changed" + (f", {failed} failed" if failed else "")
 
 
 def _require_modules(plan: Plan, root: Path) -> None:

@@ -21,7 +21,7 @@ LINK = re.compile(r"\]\(([^)\s#]*)(?:#([\w-]+))?\)")
 
 # Rules with a part that is put in later: what they come to.
 FILLED = {
-    "{phase}.{kind}": {f"{phase}.{kind}" for phase in ("converge", "again") for kind in HINTS},
+    "{phase}.{kind}": {f"{phase}.{kind}" for phase in ("converge", "again") for kind in HINTS.keys() - {"returns"}},
     "{phase}.failed": {"upgrade.failed", "fault.failed", "upgrade-again.failed"},
     "restart.{phase.name}": {"restart.upgrade", "restart.upgrade-again", "restart.converge", "restart.again"},
     "service.{what}": {"service.stopped", "service.disabled"},

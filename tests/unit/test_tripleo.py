@@ -30,8 +30,10 @@ STANDING_IN = {
 }
 
 
-def read(*files: Path, parameters: dict[str, JsonValue] | None = None, **modules: str) -> tripleo.Release:
-    return tripleo.read(files, parameters=parameters or {}, environments=(ENVIRONMENT,), modules=modules)
+def read(
+    *files: Path, parameters: dict[str, JsonValue] | None = None, modules: dict[str, str] | None = None
+) -> tripleo.Release:
+    return tripleo.read(files, parameters=parameters or {}, environments=(ENVIRONMENT,), modules=modules or {})
 
 
 def tasks(release: tripleo.Release) -> list[dict[str, JsonValue]]:
@@ -110,7 +112,7 @@ def test_one_run_a_step_runs_the_tasks_of_the_step(
     """With Ansible itself; every module is one that only says so."""
     says = "ansible.builtin.debug msg=run"
     quiet = dict.fromkeys(("command", "service", "file", "yum", "ini_file"), says)
-    release = read(service, **quiet, pacemaker_cluster="ansible.builtin.meta noop")
+    release = read(service, modules={**quiet, "pacemaker_cluster": "ansible.builtin.meta noop"})
     (play,) = release.playbook
     assert isinstance(play, dict)
     book = tmp_path / "upgrade.yml"
@@ -215,7 +217,7 @@ def test_identical_tasks_of_several_services_are_one() -> None:
 
 
 def test_modules_are_replaced_where_the_scenario_says_so() -> None:
-    release = read(LAMP, **STANDING_IN)
+    release = read(LAMP, modules=STANDING_IN)
     rendered = tasks(release)
     assert rendered[3] == {
         "name": "install the new lamp",

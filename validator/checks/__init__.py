@@ -10,6 +10,7 @@ from validator.checks import (
     baseline,
     catalogs,
     converged,
+    cross,
     disk,
     evidence,
     idempotent,
@@ -18,6 +19,8 @@ from validator.checks import (
     refresh,
     restarts,
     services,
+    static_execs,
+    static_tasks,
     steps,
     vacuous,
 )
@@ -27,7 +30,7 @@ from validator.record import Kind, Run
 Check = Callable[[Run], Iterator[Finding]]
 
 # What looks at tasks and catalogs as written, before anything was applied.
-STATIC: tuple[Check, ...] = ()
+STATIC: tuple[Check, ...] = (static_execs.check, static_tasks.check, cross.check)
 
 # In this order causes come before what follows from them, and before what merely blocks a pass.
 APPLIED: tuple[Check, ...] = (

@@ -9,6 +9,7 @@ declared counts for nothing; what it refreshes has to be declared as well.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ CHECKSUM = re.compile(r"(?P<kind>\{\w+\})(?P<digits>[0-9a-f]{32,})")
 DIFF_HEADER = re.compile(r"\A--- (?P<file>[^\t\n]+)[^\n]*\n\+\+\+ [^\n]*")
 ACTING = {"Service", "Exec"}  # what a refresh makes do something
 HINTS = {
+    "returns": "No task can mend this: the resource never gets what it asks for, or something undoes it. Look at what is "
+    "declared, for two declarations that exclude each other, for a provider or guard that does nothing.",
     "change": "Add to the upgrade tasks what Puppet did here, same value and all, or take out what undoes it.",
     "failure": "Puppet cannot mend this itself: the upgrade tasks must leave the host so that the resource succeeds.",
     "restart-failed": "Puppet could not restart it after a change; see the service's own log in the host.",
@@ -38,10 +41,11 @@ def check(run: Run) -> Iterator[Finding]:
     yield from expected.check(run)
     claims, flaps = Claims(run), steps.flaps(run)
     seen: set[tuple[str, str]] = set()
+    returning = _changed_again(run)
     for name in ("converge", "again"):
         phase = run.phase(name)
         if phase is not None:
-            for finding in _of_phase(claims, phase):
+            for finding in _of_phase(claims, phase, returning if name == "converge" else set()):
                 if _is_told(flaps, finding):
                     continue
                 if (finding.rule.partition(".")[2], finding.subject) not in seen:
@@ -49,12 +53,34 @@ def check(run: Run) -> Iterator[Finding]:
                 seen.add((finding.rule.partition(".")[2], finding.subject))
 
 
-def _of_phase(claims: Claims, phase: Phase) -> Iterator[Finding]:
+def _changed_again(run: Run) -> set[str]:
+    """The resources that the second run changes: a change of the first that is among them comes back every time."""
+    again = run.phase("again")
+    reports = [apply.report for apply in (again.puppet if again else ()) if apply.report is not None]
+    return {resource.ref for report in reports for resource in report.notable if _kind(resource) == "change"}
+
+
+def _of_phase(claims: Claims, phase: Phase, returning: set[str]) -> Iterator[Finding]:
     for apply in phase.puppet:
         if apply.report is not None:
             declared, notable = _sorted_out(claims.run if phase.name == "converge" else None, apply.report.notable)
             yield from (_declared(phase.name, ref, events) for ref, events in declared.items())
-            yield from _of_run(claims, phase.name, _Applied(run=apply, notable=notable, has_declared=bool(declared)))
+            for finding in _of_run(
+                claims, phase.name, _Applied(run=apply, notable=notable, has_declared=bool(declared))
+            ):
+                yield _returning(finding) if finding.subject in returning else finding
+
+
+def _returning(finding: Finding) -> Finding:
+    """A change that no task can take from Puppet, because Puppet makes it in every run."""
+    if not finding.rule.endswith(".change"):
+        return finding
+    return replace(
+        finding,
+        message=f"{finding.message}\nand again in the second run: it comes back every time",
+        hint=HINTS["returns"],
+        evidence={**finding.evidence, "again": True},
+    )
 
 
 def _sorted_out(
@@ -166,7 +192,8 @@ def _finding(claims: Claims, phase: PhaseName, applied: _Applied, resource: Reso
         means="diverged",
         phase=phase,
         subject=resource.ref,
-        message="; ".join(_sentence(event) for event in events) or f"Puppet reports it {kind}",
+        message="; ".join(_sentence(event) for event in events) + _asked(applied.catalog, resource)
+        or f"Puppet reports it {kind}",
         declared_at=resource.declared_at,
         left_by=left,
         whose=claims.whose(applied.catalog, resource, left) if phase == "converge" and kind == "change" else "",
@@ -189,6 +216,16 @@ def _sentence(event: Event) -> str:
     if event.status == "failure" or event.property is None:
         return event.message
     return f"{event.property} is {_show(event.previous)}, should be {_show(event.desired)}"
+
+
+def _asked(catalog: Catalog | None, resource: Resource) -> str:
+    """The value of a setting that is created or removed as a whole: the event says only that it is not there."""
+    if not any(event.property == "ensure" for event in resource.events):
+        return ""
+    declared = next((each for each in (catalog.resources if catalog else ()) if each.ref == resource.ref), None)
+    if declared is None or "value" not in declared.parameters:
+        return ""
+    return f", with the value {json.dumps(declared.parameters['value'], ensure_ascii=False)}"
 
 
 def _show(value: JsonValue) -> str:

@@ -11,15 +11,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
 from pydantic import JsonValue
 
-from validator.checks import commands, delivered, relations, settings, settings_ansible, settings_puppet
+from validator.checks import commands, delivered, purges, relations, settings, settings_ansible, settings_puppet
 from validator.checks.commands import Line
 from validator.checks.managed import is_yes, text
-from validator.checks.relations import kind_of, title_of
+from validator.checks.relations import kind_of
 from validator.checks.settings import ABSENT, NO_OPTION, PRESENT, Setting, What
 from validator.checks.settings_ansible import BY_SHELL, COMMANDS, Told
 from validator.checks.settings_puppet import Given
@@ -30,6 +29,7 @@ from validator.redact import MARK
 
 SHOWN = 20
 LONGEST = 80
+OPTION_PARTS = len(("option", "file", "section", "name"))
 # What a task cannot have written without changing something that Puppet would have told others of.
 TELLING = frozenset({"content", "target", "charset", "collate"})
 TELLING_KINDS = frozenset({"option", "package", "grant", "database"})
@@ -46,7 +46,7 @@ def check(run: Run) -> Iterator[Finding]:
     last = run.static.catalogs[-1].catalog
     expected = {each.resource for each in run.subject.expect}
     given = settings_puppet.of(last)
-    for each in (*_contradictions(told, given), *_undeclared(told, last, given), *_defaults(told, last, given)):
+    for each in (*_contradictions(told, given), *_undeclared(told, last), *_defaults(told, last, given)):
         if each.subject not in expected:
             yield each
     yield from _missing(run, told)
@@ -147,31 +147,14 @@ def _compared(told: Setting, given: Setting) -> tuple[str, str]:
     return count(mine.splitlines(), "line", "lines"), count(theirs.splitlines(), "line", "lines")
 
 
-def _undeclared(told: _Told, catalog: Catalog, given: Sequence[Given]) -> Iterator[Finding]:
+def _undeclared(told: _Told, catalog: Catalog) -> Iterator[Finding]:
     """What a task makes where Puppet takes away all that is not declared."""
-    declared = {each.setting.what[:2] if each.setting.what[0] == "file" else each.setting.what for each in given}
-    purging = [each for each in catalog.resources if is_yes(each.parameters.get("purge"))]
-    purging = [each for each in purging if not is_yes(each.parameters.get("noop"))]
-    options = {
-        settings_puppet.file_of(title_of(each.ref).capitalize()): each
-        for each in purging
-        if kind_of(each.ref) == "Resources"
-    }
-    directories = {
-        settings.path(text(each.parameters.get("path")) or title_of(each.ref)): each
-        for each in purging
-        if kind_of(each.ref) == "File"
-        and text(each.parameters.get("recurse")) == "true"
-        and each.parameters.get("source") is None
-    }
+    purging = purges.of(catalog)
     for what in dict.fromkeys(each.setting.what for each in told.all):
-        owner: CatalogResource | None = None
-        if what[0] == "option" and len(what) == len(("option", "path", "section", "name")):
-            owner = options.get(what[1])
-        elif what[0] == "file" and what[-1] == "ensure":
-            owner = _purger(what[1], directories, {name for kind, name, *_ in declared if kind == "file"})
+        is_whole = len(what) == OPTION_PARTS if what[0] == "option" else what[0] == "file" and what[-1] == "ensure"
+        owner = purging(what) if is_whole else None
         last = told.last(what)
-        if owner is None or what in declared or not last:
+        if owner is None or not last:
             continue
         if all(one.sure and one.setting.value not in {None, ABSENT, NO_OPTION, "directory"} for one in last):
             yield _value_finding(
@@ -185,23 +168,6 @@ def _undeclared(told: _Told, catalog: Catalog, given: Sequence[Given]) -> Iterat
 
 def _thing(what: What) -> str:
     return settings.titled(what) if what[0] == "option" else what[1]
-
-
-def _purger(path: str, directories: dict[str, CatalogResource], declared: set[str]) -> CatalogResource | None:
-    """The directory that purges a path, when nothing declares it or something in it."""
-    if path in declared or any(each.startswith(f"{path}/") for each in declared):
-        return None
-    for above in map(str, PurePosixPath(path).parents):
-        if above in directories:
-            ignored = directories[above].parameters.get("ignore")
-            patterns = ignored if isinstance(ignored, list) else [ignored]
-            parts = PurePosixPath(path).relative_to(above).parts
-            if any(fnmatchcase(part, text(pattern)) for part in parts for pattern in patterns if pattern):
-                return None
-            return directories[above]
-        if above in declared:
-            return None
-    return None
 
 
 def _defaults(told: _Told, catalog: Catalog, given: Sequence[Given]) -> Iterator[Finding]:
@@ -285,7 +251,8 @@ def _writes(told: Told) -> bool:
     module = told.task.module.rpartition(".")[2]
     if told.task.handler or told.setting.below or (module in COMMANDS and told.setting.value is None):
         return False
-    return len(told.setting.what) > len(("option", "path")) or told.setting.what[0] == "option"
+    what = told.setting.what
+    return what[0] == "option" or what[-1] != what[1]
 
 
 def _is_proved(run: Run, ref: str) -> bool:

@@ -144,7 +144,7 @@ def _unreported(phase: Phase, seen: set[str]) -> Iterator[Finding]:
             "disk.unmanaged", phase.name, elsewhere, "changed while Puppet ran, outside of what releases usually manage"
         )
     if touched:
-        yield _note("disk.touched", phase.name, touched, "written again while Puppet ran, with the content they had")
+        yield _note("disk.touched", phase.name, touched, f"written again in `{phase.name}`, with the content they had")
 
 
 def _untold(phase: PhaseName, known: Known, change: PathChange) -> Finding:

@@ -18,6 +18,7 @@ def check(run: Run) -> Iterator[Finding]:
     aside = "fresh" if run.subject.kind == "upgrade" else None
     fresh = _failed_fresh(run) if aside else {}
     seen: set[str] = set()
+    places = dict(zip(run.subject.probes, run.subject.probe_places, strict=False))
     for phase in run.phases:
         for probe in phase.probes if phase.name != aside else ():
             if probe.trouble and probe.name not in seen:
@@ -30,12 +31,15 @@ def check(run: Run) -> Iterator[Finding]:
                         "It fails on a host deployed fresh as well: the release or the probe is at fault, not the "
                         "upgrade tasks."
                     )
+                elif aside and run.phase("fresh") is not None:
+                    hint = f"It passes on a host that Puppet alone deployed: the upgrade tasks are at fault. {hint}"
                 yield Finding(
                     rule="probe.failed",
                     means="diverged",
                     phase=phase.name,
                     subject=probe.name,
                     message=f"after `{phase.name}`: {probe.trouble}",
+                    declared_at=places.get(probe.name),
                     hint=hint,
                     evidence=evidence,
                 )

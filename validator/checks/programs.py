@@ -26,7 +26,7 @@ _READERS = (
     "less locale ls lsb_release lsblk lsmod lsof lspci mawk md5sum mountpoint namei netstat nl nproc nslookup od paste "
     "pgrep pidof ping ping6 printenv printf ps pwd rabbitmq-diagnostics readlink realpath return rev runlevel seq set "
     "sestatus sha1sum sha256sum sha512sum sleep ss stat strings sum tac tail test time timedatectl tr true tty "
-    "type ulimit umask uname uniq uptime virt-what wc which who whoami xxd yes zcat zgrep : :: crm_mon pg_isready"
+    "type ulimit umask uname uniq uptime virt-what wc which who whoami xxd yes zcat zgrep : :: crm_mon crm_node pg_isready xmllint"
 )
 READERS = frozenset(_READERS.split())
 _WRITERS = (
@@ -58,15 +58,17 @@ VERBS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     for names, reads, writes in (
         ("systemctl", _UNIT_READS, _UNIT_WRITES),
         ("apt apt-get aptitude", "changelog check list policy search show", _PACKAGES),
-        ("yum dnf microdnf zypper", "check-update info list provides repolist search se if lr", _PACKAGES),
+        (
+            "yum dnf microdnf zypper",
+            "check-update check-upgrade info list provides repolist search se if lr",
+            _PACKAGES,
+        ),
         ("pip pip3 gem", "check environment freeze list search show", "download install uninstall update"),
         ("apt-mark", "showauto showhold showmanual", "auto hold manual unhold"),
         ("docker podman", _CONTAINERS[0], f"{_CONTAINERS[1]} {_CONTAINERS_WRITE}"),
         ("git", "cat-file describe diff log ls-files ls-remote remote rev-parse show status", _GIT),
         ("puppet", "config facts help lookup module parser", "agent apply"),
         ("mysqladmin mariadb-admin", "extended-status ping processlist status variables version", _MYSQLADMIN),
-        ("ceph", "-s df fs health status versions", ""),
-        ("pcs", "config status", "cluster constraint property resource stonith"),
         ("crm", "status", "configure resource"),
         ("ovs-vsctl", "get list list-br list-ifaces list-ports show", "add-br add-port del-br del-port set"),
         ("openssl", "s_client verify version x509", "genrsa req"),
@@ -81,13 +83,21 @@ VERBS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     for name in names.split()
 }
 # `nova-manage cell_v2 list_cells`, `rabbitmqctl set_policy`, `openstack user create`: a word that says it anywhere.
-_LOOKS = re.compile(r"(?:list|show|get|check|status|version|count|verify|report|describe|cluster_status|ping)(?:_\w+)?")
+_LOOKS = re.compile(
+    r"(?:list|show|get|check|status|version|count|verify|report|describe|cluster_status|ping|stat|health|df|tree|dump|ls|-s)(?:_\w+)?"
+)
 _DOES = re.compile(
     r"(?:\w+_)?(?:sync|upgrade|migrate|migrations|dbsync)|online_data_migrations|bootstrap|"
     r"(?:add|archive|change|clear|create|delete|discover|drop|heal|import|join_cluster|map|purge|remove|reset|set|"
     r"start_app|stop_app|stamp|sync|unset|update|upgrade)(?:_\w+)?"
 )
-WORDED = re.compile(r"(?:[\w-]+-(?:db-)?manage|rabbitmqctl|openstack|nova|neutron|glance|cinder|keystone|heat|ironic)")
+# What makes a program only say what it would do.
+DRY = frozenset(
+    {"--check", "--dry-run", "--dry_run", "--just-print", "--noop", "--simulate", "--test", "--version", "--help"}
+)
+WORDED = re.compile(
+    r"(?:[\w-]+-(?:db-)?manage|rabbitmqctl|openstack|nova|neutron|glance|cinder|keystone|heat|ironic|ceph)"
+)
 STATUS_PROGRAM = re.compile(r"[\w-]+-status")
 
 _SQL_READS = re.compile(r"(?:select|show|describe|desc|explain|use|set|\\\w+)\b", re.IGNORECASE)
@@ -102,16 +112,14 @@ _SQL_TEXT = re.compile(r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`", re.
 def kind(program: str, rest: Words) -> Kind:
     """What it does with these words."""
     if program in _OWN_WAY:
-        return _OWN_WAY[program](rest)
-    if program in READERS or STATUS_PROGRAM.fullmatch(program):
+        return Kind.READS if DRY.intersection(rest) else _OWN_WAY[program](rest)
+    if program in READERS or STATUS_PROGRAM.fullmatch(program) or DRY.intersection(rest):
         return Kind.READS
     if program in WRITERS or WRITER_NAMES.fullmatch(program):
         return Kind.WRITES
     if program in VERBS:
         return _by_verb(rest, *VERBS[program])
-    if WORDED.fullmatch(program):
-        return _by_words(rest)
-    return Kind.READS if rest in {("--version",), ("--help",), ("-V",)} else Kind.UNKNOWN
+    return _by_words(rest) if WORDED.fullmatch(program) else Kind.UNKNOWN
 
 
 def basename(program: str) -> str:
@@ -210,6 +218,26 @@ def _curl(rest: Words) -> Kind:
     return _having(r"-O|--remote-name|-d|--data.*|-F|--form.*|-T|--upload-file.*")(rest)
 
 
+def _pcs(rest: Words) -> Kind:
+    if {"config", "show", "status", "list", "agents"}.intersection(rest):
+        return Kind.READS
+    verbs = {
+        "ban",
+        "cleanup",
+        "clear",
+        "create",
+        "delete",
+        "disable",
+        "enable",
+        "move",
+        "set",
+        "start",
+        "stop",
+        "update",
+    }
+    return Kind.WRITES if verbs.intersection(rest) else Kind.UNKNOWN
+
+
 def _tee(rest: Words) -> Kind:
     files = [word for word in rest if not word.startswith("-") and not HARMLESS_TARGETS.fullmatch(word)]
     return Kind.WRITES if files else Kind.READS
@@ -220,6 +248,7 @@ def _sysctl(rest: Words) -> Kind:
 
 
 _DPKG_READS = r"-[lsLSpC]|--list|--status|--search|--get-selections|--compare-versions|--print-.*|--audit"
+_WEB_READS = r"-[tSVvM]|configtest|status"
 _FIREWALL = _having(r"-[ADFINPRXZ]|--(?:append|delete|flush|insert|policy|replace|new-chain).*")
 _OWN_WAY: dict[str, Callable[[Words], Kind]] = {
     "mysql": lambda rest: _sql("e", rest),
@@ -235,6 +264,12 @@ _OWN_WAY: dict[str, Callable[[Words], Kind]] = {
     "tee": _tee,
     "curl": _curl,
     "wget": _having(r"--spider|-O-|-qO-|-q?O?-", Kind.UNKNOWN, Kind.READS),
+    "pcs": _pcs,
+    "httpd": _having(_WEB_READS, Kind.UNKNOWN, Kind.READS),
+    "apache2": _having(_WEB_READS, Kind.UNKNOWN, Kind.READS),
+    "apache2ctl": _having(_WEB_READS, Kind.UNKNOWN, Kind.READS),
+    "apachectl": _having(_WEB_READS, Kind.UNKNOWN, Kind.READS),
+    "nginx": _having(_WEB_READS, Kind.UNKNOWN, Kind.READS),
     "service": _service,
     "invoke-rc.d": _service,
     "rc-service": _service,

@@ -24,6 +24,7 @@ KINDS = (".service", ".socket", ".timer", ".path")
 # The service manager's own parts, logins, and what comes and goes with them.
 OWN = re.compile(r"systemd-|user@|user-runtime-dir@|modprobe@|session-|init\.scope|(?:.*-)?getty|dbus-")
 FLAPS = 3  # restarts by itself that an upgrade may not explain; a database that is away for a moment explains fewer
+TOGETHER = 2.0  # seconds within which a stop and a start belong to one transaction of systemd's
 GONE = "not-found"
 # Each list is one boot of the host that is judged, its phases in order.
 BOOTS: dict[str, tuple[tuple[PhaseName, ...], ...]] = {
@@ -145,6 +146,10 @@ def _death(world: _World, born: tuple[Phase, UnitEvent], later: tuple[UnitEvent,
     unit, who = start.unit, restarts.starter(phase, start.unit, start.time)
     ended = next((event for event in later if event.kind in {"failed", "stopped"}), None)
     lived = "when it ended is not in the journal" if ended is None else f"lived {ended.time - start.time:.1f} s"
+    rival = _rival(world, ended) if ended is not None and ended.job == "stop" else None
+    if rival is not None:
+        other = restarts.starter(*rival)
+        lived += f", and was stopped when {rival[1]} was started by {other}"
     resource = world.services.get(unit)
     return Finding(
         rule="service.died",
@@ -154,7 +159,9 @@ def _death(world: _World, born: tuple[Phase, UnitEvent], later: tuple[UnitEvent,
         message=f"{unit} does not run any more: {why}; it was started {start.time - phase.started:.1f} s into "
         f"`{phase.name}` by {who}, {lived}",
         declared_at=who.place or (resource.declared_at if resource else None),
-        hint="Read the unit's own journal in the host: its process was started and then ended.",
+        hint="Read the unit's own journal in the host: its process was started and then ended."
+        if rival is None
+        else f"The two exclude each other (`Conflicts=` of a unit): declare one of {unit} and {rival[1]} stopped.",
         evidence={
             "started": start.time,
             "by": str(who),
@@ -162,6 +169,18 @@ def _death(world: _World, born: tuple[Phase, UnitEvent], later: tuple[UnitEvent,
             "state": _words(world.end.get(unit)),
         },
     )
+
+
+def _rival(world: _World, ended: UnitEvent) -> tuple[Phase, str, float] | None:
+    """Another unit that was started just when this one was told to stop: systemd stops what conflicts with it."""
+    found = [
+        (abs(event.time - ended.time), (phase, event.unit, event.time))
+        for phase in world.boots[-1]
+        for event in (phase.services.events if phase.services else ())
+        if event.kind == "started" and event.unit != ended.unit and judged(event.unit)
+    ]
+    nearest = min(found, key=lambda each: each[0], default=None)
+    return nearest[1] if nearest is not None and nearest[0] <= TOGETHER else None
 
 
 def _failed(world: _World, dead: set[str]) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ What a task may change without saying to what has the value None, so that nothin
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +28,8 @@ OPTION_PROGRAMS = frozenset({"crudini", "openstack-config"})
 NO_PACKAGE = frozenset({"absent", "removed"})
 PACKAGE_STATES = frozenset({"present", "installed", "latest", "build-dep", "fixed", ""})
 OPTION_WORDS = 2  # section and option; the value is one more
+_STEP_TAG = re.compile(r"\Astep_?(\d+)\Z")
+_STEP_CONDITION = re.compile(r"\bstep\s*\|\s*int\s*==\s*(\d+)")
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")
 _PATH = re.compile(r"/[\w.+@/-]+")
 _GRANT = re.compile(
@@ -57,10 +60,18 @@ def of(tasks: Sequence[WrittenTask]) -> tuple[Told, ...]:
     return tuple(Told(setting=each, task=task, sure=is_sure(task)) for task in _ordered(tasks) for each in settle(task))
 
 
-def _ordered(tasks: Sequence[WrittenTask]) -> Iterator[WrittenTask]:
-    """Handlers run after the tasks."""
-    yield from (task for task in tasks if not task.handler)
-    yield from (task for task in tasks if task.handler)
+def _ordered(tasks: Sequence[WrittenTask]) -> list[WrittenTask]:
+    """As they run: tasks of a step before those of later ones and of every step, handlers after all."""
+    return sorted(tasks, key=lambda task: (task.handler, _step(task)))
+
+
+def _step(task: WrittenTask) -> float:
+    tags, when = task.keywords.get("tags"), task.keywords.get("when")
+    for pattern, given in ((_STEP_TAG, tags), (_STEP_CONDITION, when)):
+        for each in given if isinstance(given, list) else str(given).split(","):
+            if found := pattern.search(str(each).strip()):
+                return int(found[1])
+    return math.inf
 
 
 def is_sure(task: WrittenTask) -> bool:
@@ -234,9 +245,9 @@ def _grants(args: Args) -> Iterator[Setting]:
     parts: dict[str, JsonValue] = dict(given) if isinstance(given, dict) else {}
     if isinstance(given, str) and settings.known(given):
         for part in given.split("/"):
-            table, colon, what = part.rpartition(":")
+            tables, colon, listed = part.rpartition(":")
             if colon:
-                parts[table] = what
+                parts[tables] = listed
     for table, what in parts.items():
         value = None if is_yes(args.get("subtract_privs")) else settings.privileges(what)
         yield Setting(what=("grant", account, settings.table(table)), value=value, adds=adds)

@@ -190,7 +190,9 @@ def _option_value(kind: str, given: Parameters) -> str | None:
     if not values or value is None or not settings.known(values) or "<_IMMUTABLE_>" in values:
         return None
     words = [text(each).strip() for each in values]
-    if kind != "Ini_setting":  # these types write a boolean as Python does
+    if kind != "Ini_setting" and any(each.lower() in {"true", "false"} for each in words):
+        if kind in FILES:
+            return None  # some of these types write a boolean as it is given, some as Python does
         words = [each.capitalize() if each.lower() in {"true", "false"} else each for each in words]
     return "\n".join(words)
 

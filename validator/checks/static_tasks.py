@@ -47,7 +47,7 @@ SAFE = frozenset(
         "ip",
     }
     | {"ls", "lsblk", "lsmod", "lsof", "mount", "netstat", "printenv", "printf", "ps", "rpm", "seq", "ss", "stat"}
-    | {"systemctl", "test", "uname", "uptime", "which", "who", "yes"}
+    | {"systemctl", "test", "uname", "uptime", "which", "who", "yes", "yum"}
 )
 # What always has an answer.
 ANSWERS = frozenset(
@@ -71,12 +71,17 @@ class _Seen:
         return given if isinstance(given, str) else ""
 
     @property
+    def is_told(self) -> bool:
+        """Whether it is known what runs: not hidden (no_log), and its program no template."""
+        return bool(self.text) and MARK not in self.task.unknown and not self.text.startswith(("{{", "{%"))
+
+    @property
     def by_shell(self) -> bool:
         return self.task.module.rpartition(".")[2] in BY_SHELL
 
     @property
     def effect(self) -> effects.Effect:
-        if self.task.module.rpartition(".")[2] == "script" or not self.text:
+        if self.task.module.rpartition(".")[2] == "script":
             return effects.Effect(kind=Kind.UNKNOWN)
         return effects.of_line(self.text, by_shell=self.by_shell)
 
@@ -95,8 +100,8 @@ def check(run: Run) -> Iterator[Finding]:
     tasks, known = run.static.tasks, set[str]()
     seen: set[tuple[str, str, str]] = set()
     for number, task in enumerate(tasks):
-        if task.module.rpartition(".")[2] in COMMANDS and MARK not in task.unknown:
-            each = _Seen(task=task, known=frozenset(known), later=tasks[number + 1 :])
+        each = _Seen(task=task, known=frozenset(known), later=tasks[number + 1 :])
+        if task.module.rpartition(".")[2] in COMMANDS and each.is_told:
             for rule in RULES:
                 finding = rule(each)
                 if finding is not None:
@@ -216,7 +221,7 @@ def _hidden_by_pipe(seen: _Seen, pipe: shell.Pipe) -> str:
     if not last:
         return ""
     inverted = any(re.fullmatch(r"-[a-zA-Z]*v[a-zA-Z]*", word) for word in last[1:])
-    hides = basename(last[0]) in HIDING
+    hides = basename(last[0]) in HIDING and "exit" not in " ".join(last)  # awk '{exit(...)}' tells
     for command in before:
         effect = effects.of_words(command)
         if effect.writes and (hides or basename(last[0]) in {"grep", "egrep"}):

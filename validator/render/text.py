@@ -17,7 +17,7 @@ LEFT_OUT_SHOWN = 5
 DIFF_LINES_SHOWN = 14
 OUTPUT_LINES_SHOWN = 14
 WHOSE = {
-    "clash": "a clash: Puppet rewrites what an upgrade task wrote",
+    "clash": "a clash: an upgrade task has dealt with it, and Puppet wants it otherwise",
     "missed": "missed: no upgrade task touched it",
 }
 INCONCLUSIVE = "INCONCLUSIVE: this run proves nothing; see why below."

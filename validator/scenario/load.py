@@ -60,7 +60,7 @@ PARTS: Mapping[str, type[Part]] = {
 class Loaded:
     """A scenario with its name, its file and, for a variant, the fault that is applied after the upgrade.
 
-    `waiver_places` and `expect_places` say where each waiver and each expected change of the scenario stands.
+    The `_places` say where each waiver, expected change and probe of the scenario stands.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Loaded:
     scenario: Scenario
     waiver_places: tuple[Place, ...] = ()
     expect_places: tuple[Place, ...] = ()
+    probe_places: tuple[Place, ...] = ()
     fault: Path | None = None
 
 
@@ -95,6 +96,7 @@ def load(path: Path) -> Loaded:
         scenario=scenario,
         waiver_places=_places(document, "waivers", len(scenario.waivers)),
         expect_places=_places(document, "expect", len(scenario.expect)),
+        probe_places=_places(document, "probes", len(scenario.probes)),
     )
 
 
