@@ -26,7 +26,8 @@ _READERS = (
     "less locale ls lsb_release lsblk lsmod lsof lspci mawk md5sum mountpoint namei netstat nl nproc nslookup od paste "
     "pgrep pidof ping ping6 printenv printf ps pwd rabbitmq-diagnostics readlink realpath return rev runlevel seq set "
     "sestatus sha1sum sha256sum sha512sum sleep ss stat strings sum tac tail test time timedatectl tr true tty "
-    "type ulimit umask uname uniq uptime virt-what wc which who whoami xxd yes zcat zgrep : :: crm_mon crm_node pg_isready xmllint"
+    "type ulimit umask uname uniq uptime virt-what wc which who whoami xxd yes zcat zgrep : :: pg_isready"
+    " crm_mon crm_node xmllint"
 )
 READERS = frozenset(_READERS.split())
 _WRITERS = (

@@ -7,7 +7,7 @@ catalog lacks what a later one declares, and purges it (TripleO, review 434016).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue
@@ -75,7 +75,7 @@ def flaps(run: Run) -> tuple[Flap, ...]:
         Flap(
             remover=remover,
             setter=setter,
-            things=tuple(dict.fromkeys(thing.partition("\n")[0] for thing in things)),
+            things=tuple(dict.fromkeys(thing.partition("\n")[0] for thing in _most_telling_first(things, seen))),
             refs=frozenset(
                 move[3]
                 for thing in things
@@ -87,6 +87,11 @@ def flaps(run: Run) -> tuple[Flap, ...]:
         for remover, setter, things in pairs.values()
     ]
     return tuple(sorted(found_flaps, key=lambda flap: len(flap.things), reverse=True))
+
+
+def _most_telling_first(things: Iterable[str], seen: Mapping[str, _Seen]) -> list[str]:
+    """What comes and goes before what only changes, as a list of ports does because of it."""
+    return sorted(things, key=lambda thing: not any("absent" in (move[0], move[1]) for move in seen[thing].moves))
 
 
 def turns(run: Run) -> Iterator[Turn]:
@@ -102,11 +107,12 @@ def turns(run: Run) -> Iterator[Turn]:
 def _moves(run: PuppetRun) -> Iterator[tuple[str, JsonValue, JsonValue, str]]:
     """What one application changed: the thing, what it was, what it became, and the resource that says so."""
     told: dict[str, str] = {}
+    paths = _declared_paths(run.catalog)
     for resource in run.report.notable if run.report else ():
         for event in resource.events:
             if event.property is None or event.status != "success":
                 continue
-            path = _path(resource)
+            path = paths.get(resource.ref) or _path(resource)
             told.setdefault(path, resource.ref)
             if not path:  # of files the disk tells more
                 was, became = event.previous, event.desired
@@ -125,6 +131,16 @@ def _side(value: str | None) -> JsonValue:
 def _state(value: JsonValue) -> JsonValue:
     """Puppet says that something is not there in several ways."""
     return "absent" if value in {None, "", "absent"} else "present" if value == "created" else value
+
+
+def _declared_paths(catalog: Catalog | None) -> dict[str, str]:
+    """Where files are whose title is not their path."""
+    return {
+        resource.ref: plain(path)
+        for resource in (catalog.resources if catalog else ())
+        if relations.kind_of(resource.ref) in {"File", "Concat_file"}
+        and (path := text(resource.parameters.get("path")))
+    }
 
 
 def _path(resource: Resource) -> str:
