@@ -250,15 +250,16 @@ def test_steps_that_undo_each_other(early: list[Resource], late: list[Resource],
         ("- command: nova-manage db sync\n  failed_when: false\n  changed_when: c", ["task.hides-failure"]),
         ("- command: nova-manage db sync\n  ignore_errors: true\n  changed_when: c", ["task.hides-failure"]),
         (
-            "- command: nova-manage db sync\n  failed_when: false\n  changed_when: c\n  register: s\n"
-            "- fail: {msg: no}\n  when: s.rc not in [0, 2]",
+            (
+                "- command: nova-manage db sync\n  failed_when: false\n  changed_when: c\n  register: s\n"
+                "- fail: {msg: no}\n  when: s.rc not in [0, 2]"
+            ),
             [],
         ),
         ("- command: systemctl status x\n  ignore_errors: true", []),
         # an argument that may be empty
         (
-            "- shell: nova-manage cell_v2 map_cell0 --database_connection=$(hiera nova::cell0_database_connection)\n"
-            "  changed_when: c",
+            "- shell: nova-manage cell_v2 map_cell0 --database_connection=$(hiera nova::cell0)\n  changed_when: c",
             ["task.empty-argument"],
         ),
         ("- shell: 'chown \"$(cat /etc/owner)\" /x'\n  changed_when: c", ["task.empty-argument"]),
@@ -313,6 +314,7 @@ def test_what_a_line_does(line: str, kind: str) -> None:
 # --- Tasks beside the catalog ---
 
 FILE = "File[/etc/x]"
+OPTION_TASK = "- ini_file: {path: /etc/nova/nova.conf, section: a, option: b, value: c}\n"
 
 
 @pytest.mark.parametrize(
@@ -427,7 +429,7 @@ FILE = "File[/etc/x]"
             False,
         ),
         (
-            "- ini_file: {path: /etc/nova/nova.conf, section: a, option: b, value: c}\n- template: {src: x, dest: /etc/nova/nova.conf}",
+            OPTION_TASK + "- template: {src: x, dest: /etc/nova/nova.conf}",
             ("Nova_config[a/b]", {"value": "d"}),
             False,
         ),
@@ -473,7 +475,10 @@ FILE = "File[/etc/x]"
         ("- command: systemctl stop x", ("Service[x]", {"ensure": True}), True),
         ("- systemd: {name: x, masked: true}", ("Service[x]", {"enable": "mask"}), False),
         (
-            "- hosts: all\n  tasks: [{service: {name: x, state: stopped}}]\n  handlers: [{service: {name: x, state: started}}]",
+            (
+                "- hosts: all\n  handlers: [{service: {name: x, state: started}}]\n"
+                "  tasks: [{service: {name: x, state: stopped}}]"
+            ),
             ("Service[x]", {"ensure": "running"}),
             False,
         ),
@@ -557,7 +562,7 @@ FILE = "File[/etc/x]"
         ),
     ],
 )
-def test_values_of_both_tools(tmp_path: Path, text: str, resource: Resource, found: bool) -> None:
+def test_values_of_both_tools(tmp_path: Path, text: str, resource: Resource, *, found: bool) -> None:
     run = run_of(make.catalog(resource), written=read(tmp_path, text))
     findings = list(cross.check(run))
     assert rules(*findings) == ["cross.value"] * found
@@ -581,31 +586,30 @@ SYNC: Resource = (
     {"command": "/usr/bin/nova-manage  db sync", "refreshonly": True, "subscribe": ["Nova_config[a/b]", "File[/d]"]},
 )
 OPTION: Resource = ("Nova_config[a/b]", {"value": "c"})
-WRITES = "- ini_file: {path: /etc/nova/nova.conf, section: a, option: b, value: c}\n"
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        (WRITES, True),
+        (OPTION_TASK, True),
         ("- template: {src: x, dest: /etc/nova/nova.conf}\n", True),
         ("- command: crudini --set /etc/nova/nova.conf a b c\n", True),
         ("- file: {path: /d, state: directory}\n", False),
         ("- ini_file: {path: /etc/nova/nova.conf, section: a, option: z, value: c}\n", False),
         ("- command: chown nova /etc/nova/nova.conf\n", False),
         ("", False),
-        (WRITES + "- command: nova-manage --log-dir '' db sync", False),
-        (WRITES + "- command: nova-manage api_db sync", True),
-        (WRITES + "- command: nova-manage db sync --dry-run", True),
-        (WRITES + "- shell: if true; then nova-manage db sync; fi", False),
-        (WRITES + "- command: nova-manage {{ x }} db sync", False),
-        (WRITES + "- shell: su -s /bin/sh -c 'nova-manage db sync' nova", False),
-        (WRITES + "- script: everything.sh", False),
-        (WRITES + "- include_role: {name: unknown}", False),
-        ("- hosts: all\n  handlers: [{command: nova-manage db sync}]\n  tasks:\n  " + WRITES, False),
+        (OPTION_TASK + "- command: nova-manage --log-dir '' db sync", False),
+        (OPTION_TASK + "- command: nova-manage api_db sync", True),
+        (OPTION_TASK + "- command: nova-manage db sync --dry-run", True),
+        (OPTION_TASK + "- shell: if true; then nova-manage db sync; fi", False),
+        (OPTION_TASK + "- command: nova-manage {{ x }} db sync", False),
+        (OPTION_TASK + "- shell: su -s /bin/sh -c 'nova-manage db sync' nova", False),
+        (OPTION_TASK + "- script: everything.sh", False),
+        (OPTION_TASK + "- include_role: {name: unknown}", False),
+        ("- hosts: all\n  handlers: [{command: nova-manage db sync}]\n  tasks:\n  " + OPTION_TASK, False),
     ],
 )
-def test_commands_that_nobody_runs(tmp_path: Path, text: str, found: bool) -> None:
+def test_commands_that_nobody_runs(tmp_path: Path, text: str, *, found: bool) -> None:
     catalog = make.catalog(SYNC, OPTION, ("File[/d]", {"ensure": "directory"}))
     run = run_of(catalog, catalog, written=read(tmp_path, text))
     findings = [finding for finding in cross.check(run) if finding.rule == "cross.missing"]
@@ -623,13 +627,13 @@ def test_commands_that_nobody_runs(tmp_path: Path, text: str, found: bool) -> No
         ("apt-get update", "- apt: {update_cache: true}", False),
     ],
 )
-def test_modules_that_do_what_a_command_does(tmp_path: Path, command: str, text: str, found: bool) -> None:
-    exec_ = ("Exec[e]", {"command": command, "refreshonly": True, "subscribe": "Nova_config[a/b]"})
-    run = run_of(make.catalog(exec_, OPTION), written=read(tmp_path, WRITES + text))
+def test_modules_that_do_what_a_command_does(tmp_path: Path, command: str, text: str, *, found: bool) -> None:
+    exec_: Resource = ("Exec[e]", {"command": command, "refreshonly": True, "subscribe": "Nova_config[a/b]"})
+    run = run_of(make.catalog(exec_, OPTION), written=read(tmp_path, OPTION_TASK + text))
     assert rules(*cross.check(run)) == ["cross.missing"] * found
 
 
 def test_what_a_hidden_task_ran_may_be_it(tmp_path: Path) -> None:
-    written = read(tmp_path, WRITES + "- command: secret")
+    written = read(tmp_path, OPTION_TASK + "- command: secret")
     hidden = (written[0], replace(written[1], args={}, unknown=(MARK,)))
     assert list(cross.check(run_of(make.catalog(SYNC, OPTION), written=hidden))) == []

@@ -1,4 +1,4 @@
-"""Execs of the compiled catalogs that run every time, and guards that do not guard.
+"""Execs of the compiled catalogs that run every time, guards that do not guard, and resources that cannot rest.
 
 Nothing is applied: this is what the parameters say. Each exec is looked at once, though several steps may have it.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from pydantic import JsonValue
 
-from validator.checks import effects, shell
+from validator.checks import effects, shell, unsettled
 from validator.checks.managed import is_yes, text
 from validator.checks.programs import basename
 from validator.checks.relations import kind_of
@@ -32,7 +32,12 @@ ANYTHING_BUT = re.compile(r"\^(?:\\s|\[\[:space:\]\]|\s|\[ \\t\])?\*?(?:\$|#.*|\
 
 
 def check(run: Run) -> Iterator[Finding]:
-    """One finding for each exec and rule."""
+    """One finding for each resource and rule."""
+    yield from _of_execs(run)
+    yield from unsettled.check(run)
+
+
+def _of_execs(run: Run) -> Iterator[Finding]:
     expected = {each.resource for each in run.subject.expect}
     seen: set[tuple[str, str]] = set()
     for each in run.static.catalogs if run.static else ():
@@ -50,8 +55,8 @@ def _of_exec(resource: CatalogResource) -> Iterator[Finding]:
     guarded = any(_is_given(given.get(name)) for name in (*GUARDS, "creates"))
     if not guarded and not is_yes(given.get("refreshonly")):
         yield _finding(
-            resource,
             "exec.unguarded",
+            resource,
             "has no unless, onlyif, creates or refreshonly: it runs, and counts as a change, every time",
             "Give it a guard that asks whether its work is done, or `refreshonly` and what it waits for.",
         )
@@ -59,7 +64,7 @@ def _of_exec(resource: CatalogResource) -> Iterator[Finding]:
     if faults:
         message, hint, shown = faults[0]
         more = [message for message, _, _ in faults[1:]]
-        yield _finding(resource, "exec.guard", "; ".join((message, *more)), hint, shown)
+        yield _finding("exec.guard", resource, "; ".join((message, *more)), hint, shown)
 
 
 def _is_given(value: JsonValue) -> bool:
@@ -67,7 +72,7 @@ def _is_given(value: JsonValue) -> bool:
     return value is not None and value != []
 
 
-def _finding(resource: CatalogResource, rule: str, message: str, hint: str, guard: str = "") -> Finding:
+def _finding(rule: str, resource: CatalogResource, message: str, hint: str, guard: str = "") -> Finding:
     command = resource.parameters.get("command")
     evidence: dict[str, JsonValue] = {"command": command} if command is not None else {}
     if guard:

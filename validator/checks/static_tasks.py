@@ -123,7 +123,7 @@ def _found_out(task: WrittenTask) -> set[str]:
     return names
 
 
-def _finding(seen: _Seen, rule: str, message: str, hint: str) -> Finding:
+def _finding(rule: str, seen: _Seen, message: str, hint: str) -> Finding:
     return Finding(
         rule=rule,
         means="note",
@@ -144,8 +144,8 @@ def _unguarded(seen: _Seen) -> Finding | None:
     if any(task.args.get(name) for name in ("creates", "removes")) or _asks(seen):
         return None
     return _finding(
-        seen,
         "task.unguarded",
+        seen,
         "runs, and says that it changed something, every time: no creates, removes, changed_when, nor a condition on "
         "what an earlier task found out",
         "Ask first (`register`) and run it `when` it is needed, or say `changed_when` from its output.",
@@ -163,8 +163,8 @@ def _says_unchanged(seen: _Seen) -> Finding | None:
     if not seen.says("changed_when", NO) or not seen.effect.writes:
         return None
     return _finding(
-        seen,
         "task.says-unchanged",
+        seen,
         f"says that it never changes anything, and does (`{seen.effect.why}`): nothing that it should notify is told",
         "Say `changed_when` from its output, or ask first and run it `when` it is needed.",
     )
@@ -175,8 +175,8 @@ def _hides_failure(seen: _Seen) -> Finding | None:
     if not why:
         return None
     return _finding(
-        seen,
         "task.hides-failure",
+        seen,
         why,
         "`set -o pipefail` with `executable: /bin/bash`, or no pipe; a `failed_when` that names the one failure that "
         "is none.",
@@ -255,8 +255,8 @@ def _empty_argument(seen: _Seen) -> Finding | None:
             for inner in risky:
                 if any(f"$({inner})" in word or f"`{inner}`" in word for word in command[1:]):
                     return _finding(
-                        seen,
                         "task.empty-argument",
+                        seen,
                         f"`$({inner})` is an argument of `{basename(command[0])}`: when it fails, or finds "
                         "nothing, the argument is empty (`hiera` says nil) and the command runs all the same",
                         "Find out the value in a task of its own (`register`), and fail there when it is empty.",
