@@ -88,6 +88,21 @@ def test_a_service_that_ended_well_should_run_only_where_somebody_says_so(
     assert [each.rule for each in found(run)] == expected
 
 
+def test_a_service_that_another_one_excludes_was_stopped_when_that_one_started() -> None:
+    rival = make.unit_event("started", STOP.time + 0.1, "ntpsec.service")
+    (finding,) = found(
+        world(before=(DOWN,), end=(DOWN,), events={"upgrade": (START, STOP, rival)}, service={"ensure": "running"})
+    )
+    assert finding.rule == "service.died"
+    assert "was stopped when ntpsec.service was started by" in finding.message
+    assert "Conflicts=" in finding.hint
+    later = replace(rival, time=STOP.time + 60)
+    (alone,) = found(
+        world(before=(DOWN,), end=(DOWN,), events={"upgrade": (START, STOP, later)}, service={"ensure": "running"})
+    )
+    assert "ntpsec" not in alone.message
+
+
 def test_a_job_that_is_done_did_not_die() -> None:
     job = make.unit_state(active="inactive", kind="oneshot")
     run = world(before=(job,), end=(job,), events={"upgrade": (START,)}, watched=("app.service",))

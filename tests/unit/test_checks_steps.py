@@ -243,3 +243,23 @@ def test_what_a_task_wrote_clashes_and_what_none_touched_was_missed() -> None:
 def test_findings_of_a_healthy_run_are_nobodys() -> None:
     found: list[Finding] = list(converged.check(make.healthy()))
     assert found == []
+
+
+def test_a_change_that_comes_back_in_the_second_run_says_that_no_task_can_mend_it() -> None:
+    run = changes(make.resource("File[/b]", make.event(), changed=True))
+    (once,) = converged.check(run)
+    assert "again" not in once.evidence
+    again = make.phase("again", make.applied("t4", make.resource("File[/b]", make.event(), changed=True)))
+    (finding,) = converged.check(make.with_phase(run, again))
+    assert finding.evidence["again"] is True
+    assert "it comes back every time" in finding.message
+    assert "No task can mend this" in finding.hint
+
+
+def test_a_setting_that_is_created_shows_the_value_it_should_have() -> None:
+    event = replace(make.event("ensure"), previous="absent", desired="present")
+    resource = make.resource("Nova_config[filters/available]", event, changed=True)
+    compiled = make.catalog(("Nova_config[filters/available]", {"value": []}))
+    run = make.with_phase(make.healthy(), make.phase("converge", make.applied("t3", resource, compiled=compiled)))
+    (finding,) = converged.check(run)
+    assert finding.message == "ensure is absent, should be present, with the value []"

@@ -26,8 +26,8 @@ CHECKSUM = re.compile(r"(?P<kind>\{\w+\})(?P<digits>[0-9a-f]{32,})")
 DIFF_HEADER = re.compile(r"\A--- (?P<file>[^\t\n]+)[^\n]*\n\+\+\+ [^\n]*")
 ACTING = {"Service", "Exec"}  # what a refresh makes do something
 HINTS = {
-    "returns": "No task can mend this: the resource never gets what it asks for, or something undoes it. Look at what is "
-    "declared, for two declarations that exclude each other, for a provider or guard that does nothing.",
+    "returns": "No task can mend this: the resource never gets what it asks for, or something undoes it. Look for two "
+    "declarations that exclude each other, and for a provider or a guard that does nothing.",
     "change": "Add to the upgrade tasks what Puppet did here, same value and all, or take out what undoes it.",
     "failure": "Puppet cannot mend this itself: the upgrade tasks must leave the host so that the resource succeeds.",
     "restart-failed": "Puppet could not restart it after a change; see the service's own log in the host.",
