@@ -16,6 +16,8 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from validator.errors import UsageError
+from validator.places import Places
+from validator.record import Place
 from validator.redact import literals_in, values_in
 from validator.scenario import text
 from validator.scenario.model import Release, Upgrade
@@ -42,7 +44,10 @@ class StagedRelease:
 
 @dataclass(frozen=True, kw_only=True)
 class StagedTasks:
-    """Upgrade tasks as Ansible's controller will see them. `variables` is a file beside them."""
+    """Upgrade tasks as Ansible's controller will see them. `variables` is a file beside them.
+
+    `origins` are the places in templates that a rendered playbook comes from, each with the first of its lines.
+    """
 
     directory: Path
     place: str
@@ -52,6 +57,12 @@ class StagedTasks:
     digest: str
     names: tuple[tuple[str, str], ...]
     secrets: frozenset[str]
+    origins: tuple[tuple[int, Place], ...] = ()
+
+    @property
+    def places(self) -> Places:
+        """Where the author finds what Ansible names."""
+        return Places(pairs=self.names, origins={self.playbook: self.origins})
 
 
 def stage_release(release: Release, into: Path, place: str) -> StagedRelease:
@@ -179,7 +190,7 @@ def _literals_below(directory: Path) -> Iterator[str]:
 
 def _secrets_below(directory: Path) -> Iterator[str]:
     """Values under secret names in the YAML files below a directory; other files are left to redaction by name."""
-    for path in sorted((*directory.rglob("*.yaml"), *directory.rglob("*.yml"))):
+    for path in sorted(path for ending in ("yaml", "yml", "json") for path in directory.rglob(f"*.{ending}")):
         try:
             yield from values_in(text.read(path).data)
         except Exception:  # noqa: S112 - any file may lie here; Puppet and Ansible read it, we only look for secrets

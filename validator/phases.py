@@ -16,6 +16,7 @@ from validator.host import beside
 from validator.host.layer import Stack
 from validator.host.machine import ENDED, HOST_ENV
 from validator.inputs import INSIDE, StagedRelease, StagedTasks
+from validator.places import Places
 from validator.record import (
     AnsibleRun,
     Catalog,
@@ -30,7 +31,6 @@ from validator.record import (
 from validator.scenario.model import Probe, Release, Upgrade
 from validator.spans import Spans
 from validator.tools import ansible, puppet
-from validator.tools.places import Places
 from validator.witness import disk, probes
 
 KEPT_LINES = 40  # last lines of a tool's output that are kept for a person
@@ -244,7 +244,7 @@ def _play(
         tags=tags[0],
         skip_tags=tags[1],
     )
-    places = Places(pairs=staged.names)
+    places = staged.places
     lines: list[str] = []
     with bench.witnessing():
         spans = Spans(bench)

@@ -155,6 +155,7 @@ def make(loaded: Loaded, staging: Path, *, kind: Kind = "upgrade", release: Rele
     old = made.shown(stage_release(scenario.old, staging / "old", "old"))
     new = made.shown(stage_release(scenario.new, staging / "new", "new"))
     upgrade = made.shown(stage_upgrade(scenario.upgrade, staging / "upgrade", "upgrade"))
+    upgrade = replace(upgrade, origins=made.origins)
     fault = stage_fault(loaded.fault, scenario.upgrade, staging / "fault", "fault") if loaded.fault else None
     host = [scenario.host.driver, scenario.host.addresses]
     old_state = _name("old", image.name, host, old.digest, _release(scenario.old))

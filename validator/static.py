@@ -10,7 +10,9 @@ from pathlib import Path
 
 from validator import phases, record, sensitive
 from validator.host import machine
-from validator.record import Static, WrittenTask
+from validator.inputs import INSIDE
+from validator.places import Places
+from validator.record import Place, Static, WrittenTask
 from validator.redact import MARK
 from validator.scenario import tasks
 from validator.work import Work
@@ -52,15 +54,18 @@ def _compile(work: Work, root: Path) -> Static:
 def _tasks(work: Work) -> tuple[WrittenTask, ...]:
     staged, upgrade = work.plan.upgrade, work.scenario.upgrade
     source = upgrade.playbook or upgrade.tasks
-    places = dict(staged.names)
-    below = next(iter(places.values()))
+    inside = f"{INSIDE}/{staged.place}/tasks"
     found = tasks.read(
         staged.directory / "tasks",
         source.name if source is not None else "",
         upgrade.vars,
-        shown=lambda name: f"{below}/{name}",
+        shown=lambda name: f"{inside}/{name}",
     )
-    return tuple(_without_secrets(task) for task in found)
+    return tuple(_without_secrets(replace(task, place=_shown(task.place, staged.places))) for task in found)
+
+
+def _shown(place: Place | None, places: Places) -> Place | None:
+    return None if place is None else places.place(place.file, place.line)
 
 
 def _without_secrets(task: WrittenTask) -> WrittenTask:

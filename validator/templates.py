@@ -12,6 +12,7 @@ from typing import TypeVar
 from validator import process, tripleo
 from validator.errors import ScenarioError
 from validator.inputs import StagedRelease, StagedTasks
+from validator.record import Place
 from validator.scenario.load import Loaded
 from validator.scenario.model import NewRelease, Release, Upgrade
 from validator.scenario.paths import written
@@ -29,6 +30,7 @@ class Rendered:
     loaded: Loaded
     directory: Path
     replaced: tuple[str, ...] = ()
+    origins: tuple[tuple[int, Place], ...] = ()
 
     def shown(self, staged: Staged) -> Staged:
         """Inputs whose rendered files are called so: their directory is gone when somebody looks."""
@@ -42,14 +44,17 @@ def rendered(loaded: Loaded, into: Path) -> Rendered:
     """Render what a scenario takes from templates into a new directory. Raises `ScenarioError` for all of them."""
     scenario = loaded.scenario
     into.mkdir()
-    upgrade, replaced = _upgrade(scenario.upgrade, into / "upgrade")
+    upgrade, made = _upgrade(scenario.upgrade, into / "upgrade")
     update = {
         "old": _release(scenario.old, into / "old"),
         "new": _release(scenario.new, into / "new"),
         "upgrade": upgrade,
     }
     return Rendered(
-        loaded=replace(loaded, scenario=scenario.model_copy(update=update)), directory=into, replaced=replaced
+        loaded=replace(loaded, scenario=scenario.model_copy(update=update)),
+        directory=into,
+        replaced=made.replaced if made is not None else (),
+        origins=_origins(upgrade, made.places) if made is not None else (),
     )
 
 
@@ -75,9 +80,9 @@ def _release(release: Release | NewRelease, into: Path) -> Release | NewRelease:
     )
 
 
-def _upgrade(upgrade: Upgrade, into: Path) -> tuple[Upgrade, tuple[str, ...]]:
+def _upgrade(upgrade: Upgrade, into: Path) -> tuple[Upgrade, tripleo.Release | None]:
     if not upgrade.tripleo:
-        return upgrade, ()
+        return upgrade, None
     made = tripleo.read(
         upgrade.tripleo,
         parameters=upgrade.parameters,
@@ -98,7 +103,18 @@ def _upgrade(upgrade: Upgrade, into: Path) -> tuple[Upgrade, tuple[str, ...]]:
             "steps": upgrade.steps or made.steps,
             "skip_tags": upgrade.skip_tags or made.skip_tags,
         }
-    ), made.replaced
+    ), made
+
+
+def _origins(upgrade: Upgrade, places: Sequence[Place]) -> tuple[tuple[int, Place], ...]:
+    """Where each task of the rendered playbook begins, and where it stands in a template: a comment says it there."""
+    lines = upgrade.playbook.read_text(encoding="utf-8").splitlines() if upgrade.playbook else []
+    waiting = list(places)
+    found = []
+    for number, line in enumerate(lines, 1):
+        if waiting and line == f"    # {waiting[0]}":
+            found.append((number, waiting.pop(0)))
+    return tuple(found)
 
 
 def _controllers(modules: Sequence[str], collections: Path | None) -> frozenset[str]:

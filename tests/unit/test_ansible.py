@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from validator.places import Places
 from validator.redact import MARK, Redactor
 from validator.tools import ansible
-from validator.tools.places import Places
 
 LINES = (Path(__file__).parents[1] / "fixtures/ansible/events.jsonl").read_text(encoding="utf-8").splitlines()
 HOST = "shop.example.test"

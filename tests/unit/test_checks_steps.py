@@ -110,6 +110,16 @@ def test_an_option_that_two_steps_give_different_values_flaps() -> None:
     assert finding.evidence["steps"] == {"removes": 1, "sets": 2}
 
 
+def test_values_may_be_lists() -> None:
+    def ran(was: JsonValue, became: JsonValue) -> tuple[Resource, ...]:
+        changed = replace(make.event("returns"), previous=was, desired=became)
+        return (make.resource("Exec[x]", changed, changed=True),)
+
+    turns = (turn(1, notable=ran(None, ["0"])), turn(2, notable=ran(["0"], None)))
+    run = make.with_phase(make.healthy(), make.phase("converge", *turns))
+    assert [each.subject for each in steps.check(run)] == ["Exec[x]"]
+
+
 def test_a_change_that_stays_does_not_flap() -> None:
     run = make.with_phase(
         make.healthy(),

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from validator.places import Places
 from validator.record import Report
 from validator.redact import MARK, Redactor
 from validator.tools import puppet
-from validator.tools.places import Places
 
 REPORTS = Path(__file__).parents[1] / "fixtures/reports"
 

@@ -70,6 +70,8 @@ def test_templates_become_a_playbook_data_and_a_manifest(tmp_path: Path) -> None
     assert {"shop::port": 1} in [{key: each[key] for key in each if key == "shop::port"} for each in data]
     assert new.step_file is not None
     assert made.replaced == ()
+    # Each task is known by its place in the template, not by that in a file that nobody will find.
+    assert [(Path(place.file).name, place.line) for _, place in made.origins] == [("shop.yaml", 14), ("shop.yaml", 17)]
 
 
 def test_what_is_not_known_is_named_with_its_place(tmp_path: Path) -> None:

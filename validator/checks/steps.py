@@ -130,7 +130,7 @@ def _side(value: str | None) -> JsonValue:
 
 def _state(value: JsonValue) -> JsonValue:
     """Puppet says that something is not there in several ways."""
-    return "absent" if value in {None, "", "absent"} else "present" if value == "created" else value
+    return "absent" if value in (None, "", "absent") else "present" if value == "created" else value
 
 
 def _declared_paths(catalog: Catalog | None) -> dict[str, str]:
@@ -223,7 +223,12 @@ def _history(run: Run, flap: Flap) -> Iterator[tuple[Turn, list[str]]]:
 
 def _restarts_in(run: Run, steps: set[int]) -> Counter[str]:
     phases = {turn.phase for turn in turns(run)}
-    return Counter(each.unit for each in restarts.accounts(run) if each.phase in phases and each.step in steps)
+    # In the first loop on a host that has nothing yet, services are restarted for many reasons.
+    return Counter(
+        each.unit
+        for each in restarts.accounts(run)
+        if each.phase in phases and each.step in steps and (each.phase, each.round) != ("fresh", 1)
+    )
 
 
 def _declared(turn: Turn, flap: Flap) -> CatalogResource | None:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from validator.places import Places
 from validator.record import Task, TaskName, TaskStatus
 from validator.redact import MARK, Redactor, values_in
-from validator.tools.places import Places
 
 CHANNEL = "VALIDATOR_EVENTS"
 PLUGINS = Path(__file__).resolve().parents[1] / "ansible_plugins"

@@ -18,9 +18,9 @@ from typing import Any
 import yaml
 from pydantic import JsonValue
 
+from validator.places import Places
 from validator.record import Catalog, CatalogResource, Event, EventStatus, LogLine, Report, Resource
 from validator.redact import MARK, Redactor, is_secret_name, values_in
-from validator.tools.places import Places
 
 FORMATS = range(10, 13)
 # Not `time`: its keys are names of types, and redaction would take the seconds of a type called `..._token`.

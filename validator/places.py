@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from validator.record import Place
 
 
 @dataclass(frozen=True, kw_only=True)
 class Places:
-    """Pairs of (path inside, path of the author's file or directory), the longest inside path first."""
+    """Pairs of (path inside, path of the author's file or directory), the longest inside path first.
+
+    `origins` are, for files that were rendered from others, what each part comes from: its first line and the place.
+    """
 
     pairs: Sequence[tuple[str, str]] = ()
+    origins: Mapping[str, Sequence[tuple[int, Place]]] = field(default_factory=dict)
 
     def file(self, path: str) -> str:
         """The author's name for a path; paths of the image stay as they are."""
@@ -23,7 +27,10 @@ class Places:
 
     def place(self, path: str | None, line: int | None) -> Place | None:
         """A place, or None where the tool named no file."""
-        return None if not path else Place(file=self.file(path), line=line)
+        if not path:
+            return None
+        before = [place for first, place in self.origins.get(path, ()) if line is not None and first <= line]
+        return before[-1] if before else Place(file=self.file(path), line=line)
 
     def text(self, text: str) -> str:
         """A message with the author's names for the paths in it."""
