@@ -44,6 +44,11 @@ class Bench:
         return self.scenario.services
 
     @property
+    def expected(self) -> tuple[tuple[str, str, object], ...]:
+        """The changes that the scenario expects: resource, property and value."""
+        return tuple((each.resource, each.property, each.value) for each in self.scenario.expect)
+
+    @property
     def noise(self) -> tuple[disk.NoiseRule, ...]:
         """The scenario's own rules of what means nothing on disk."""
         files = {release.step_file for release in (self.scenario.old, self.scenario.new) if release.step_file}

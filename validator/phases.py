@@ -217,7 +217,7 @@ def _evidence(bench: Bench, apply: puppet.Apply, places: Places) -> tuple[Report
             catalog = puppet.parse_catalog(node.stdout, places=places, redactor=bench.redactor)
         if text is None:
             return None, catalog, "Puppet left no report: the catalog did not compile or the run was cut off"
-        report = puppet.parse_report(text, places=places, redactor=bench.redactor)
+        report = puppet.parse_report(text, places=places, redactor=bench.redactor, expected=bench.expected)
     except puppet.UnreadableError as error:
         return None, catalog, f"Puppet's evidence cannot be read: {error}"
     finally:

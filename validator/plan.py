@@ -16,6 +16,7 @@ from validator.host.cache import Cache
 from validator.host.image import ImageSpec
 from validator.inputs import StagedRelease, StagedTasks, stage_fault, stage_release, stage_upgrade
 from validator.record import Kind, PhaseName, Proof
+from validator.redact import values_in
 from validator.scenario.load import Loaded
 from validator.scenario.model import Scenario
 from validator.scenario.paths import written
@@ -84,7 +85,11 @@ class Plan:
     def secrets(self) -> frozenset[str]:
         """Secret values in the author's files."""
         fault = self.fault.secrets if self.fault is not None else frozenset[str]()
-        return self.old.secrets | self.upgrade.secrets | self.new.secrets | fault
+        options = (
+            (each.resource.removesuffix("]").rpartition("/")[2], each.value) for each in self.loaded.scenario.expect
+        )
+        expected = frozenset(value for name, option in options for value in values_in({name: option}))
+        return self.old.secrets | self.upgrade.secrets | self.new.secrets | fault | expected
 
     def steps(self, cache: Cache) -> tuple[Step, ...]:
         """The steps, each with what the cache knows of it now."""

@@ -38,7 +38,8 @@ class Place:
 class Event:
     """One change Puppet made, tried or would have made (Puppet: lib/puppet/transaction/event.rb).
 
-    An event with a property is a cause; one named `refresh`, without, is a consequence.
+    An event with a property is a cause; one named `refresh`, without, is a consequence. `as_expected` says whether the
+    value is the one that the scenario expects for the property, compared before redaction; None where it expects none.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Event:
     previous: JsonValue
     desired: JsonValue
     message: str
+    as_expected: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -407,6 +409,19 @@ class Expected:
     value: JsonValue
     reason: str
     place: Place | None = None
+
+
+def alike(wanted: object, found: object) -> bool:
+    """Whether two values are the same as Puppet's reports have them: numbers are words, a list of one is its item."""
+    return _plain(wanted) == _plain(found)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, list):
+        return _plain(value[0]) if len(value) == 1 else [_plain(each) for each in value]
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
 
 
 @dataclass(frozen=True, kw_only=True)

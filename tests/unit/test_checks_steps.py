@@ -198,7 +198,7 @@ REFRESHED = make.resource("Service[nova-api]", make.event(None))
         (
             [(OPTION, "value", "c")],
             (CHANGED,),
-            ("diverged", [("expect.unmet", OPTION), ("converge.change", OPTION)]),
+            ("diverged", [("converge.change", OPTION), ("expect.unmet", OPTION)]),
         ),
         ([(OPTION, "value", "b")], (), ("diverged", [("expect.unmet", OPTION)])),
         (
@@ -273,3 +273,23 @@ def test_a_setting_that_is_created_shows_the_value_it_should_have() -> None:
     run = make.with_phase(make.healthy(), make.phase("converge", make.applied("t3", resource, compiled=compiled)))
     (finding,) = converged.check(run)
     assert finding.message == "ensure is absent, should be present, with the value []"
+
+
+def test_a_value_that_the_record_hides_was_compared_before_it_was_hidden() -> None:
+    for same, answer in ((True, "converged"), (False, "diverged")):
+        hidden = replace(make.event("value"), previous="[redacted]", desired="[redacted]", as_expected=same)
+        run = expecting((OPTION, "value", "[redacted]"), happened=(make.resource(OPTION, hidden, changed=True),))
+        assert verdict(run)[0] == answer
+
+
+def test_an_early_step_may_be_empty_but_not_all_of_them() -> None:
+    def loop_of(*evaluated: int) -> Run:
+        runs = []
+        for step, number in enumerate(evaluated, 1):
+            made = turn(step)
+            assert made.report is not None
+            runs.append(replace(made, report=replace(made.report, evaluated=number)))
+        return make.with_phase(make.healthy(), make.phase("converge", *runs))
+
+    assert verdict(loop_of(0, 5))[0] == "converged"
+    assert verdict(loop_of(0, 0))[0] == "inconclusive"

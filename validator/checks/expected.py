@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from validator.findings import Finding
-from validator.record import Event, Expected, Resource, Run
+from validator.record import Event, Expected, Resource, Run, alike
 
 REFRESH = "refresh"
 
@@ -49,13 +49,6 @@ def _fits(wanted: Expected, ref: str, event: Event) -> bool:
         return False
     if wanted.property == REFRESH:
         return event.property is None
-    return wanted.property == event.property and _plain(wanted.value) == _plain(event.desired)
-
-
-def _plain(value: object) -> object:
-    """Values as Puppet's reports have them: numbers are words, a list of one is its item."""
-    if isinstance(value, list):
-        return _plain(value[0]) if len(value) == 1 else [_plain(each) for each in value]
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, int | float) else value
+    if wanted.property != event.property:
+        return False
+    return alike(wanted.value, event.desired) if event.as_expected is None else event.as_expected

@@ -7,6 +7,7 @@ and a callback that cannot load is only a warning. Without the callback's closin
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from validator.places import Places
 from validator.record import Task, TaskName, TaskStatus
 from validator.redact import MARK, Redactor, values_in
 
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 CHANNEL = "VALIDATOR_EVENTS"
 PLUGINS = Path(__file__).resolve().parents[1] / "ansible_plugins"
 _STATUSES: Mapping[str, TaskStatus] = {
@@ -196,4 +198,4 @@ def _task(event: Mapping[str, Any], places: Places, redactor: Redactor) -> Task:
 
 def _message(event: Mapping[str, Any]) -> str:
     parts = [str(event[key]).strip() for key in ("msg", "stderr", "skip_reason") if event.get(key)]
-    return "\n".join(dict.fromkeys(parts))
+    return COLOUR.sub("", "\n".join(dict.fromkeys(parts)))

@@ -12,14 +12,14 @@ import contextlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
 from pydantic import JsonValue
 
 from validator.places import Places
-from validator.record import Catalog, CatalogResource, Event, EventStatus, LogLine, Report, Resource
+from validator.record import Catalog, CatalogResource, Event, EventStatus, LogLine, Report, Resource, alike
 from validator.redact import MARK, Redactor, is_secret_name, values_in
 
 FORMATS = range(10, 13)
@@ -113,8 +113,13 @@ def environment(apply: Apply, base: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def parse_report(text: bytes, *, places: Places, redactor: Redactor) -> Report:
-    """A report as written to `lastrunreport`. Teaches `redactor` the secrets in it. Raises `UnreadableError`."""
+def parse_report(
+    text: bytes, *, places: Places, redactor: Redactor, expected: Sequence[tuple[str, str, object]] = ()
+) -> Report:
+    """A report as written to `lastrunreport`. Teaches `redactor` the secrets in it. Raises `UnreadableError`.
+
+    `expected` are the changes that the scenario expects: resource, property and value, in clear.
+    """
     raw = _load(text)
     form = raw.get("report_format")
     if not isinstance(form, int) or form not in FORMATS:
@@ -142,7 +147,9 @@ def parse_report(text: bytes, *, places: Places, redactor: Redactor) -> Report:
         evaluated=sum(1 for status in statuses.values() if _is_evaluated(status)),
         metrics=metrics,
         notable=tuple(
-            _resource(str(ref), status, places, redactor) for ref, status in statuses.items() if _is_notable(status)
+            _compared(_resource(str(ref), status, places, redactor), str(ref), status, expected)
+            for ref, status in statuses.items()
+            if _is_notable(status)
         ),
         logs=tuple(_log(log, places, redactor) for log in raw.get("logs") or () if _is_kept(log)),
         executed=_executed(raw.get("logs") or ()),
@@ -247,6 +254,21 @@ def _resource(ref: str, status: Mapping[str, Any], places: Places, redactor: Red
             for flag in ("changed", "failed", "failed_to_restart", "skipped", "out_of_sync")
         },
     )
+
+
+def _compared(
+    resource: Resource, ref: str, status: Mapping[str, Any], expected: Sequence[tuple[str, str, object]]
+) -> Resource:
+    """The resource, with each event held against what is expected of it: in clear, which the record is not."""
+    wanted = [(name, value) for own, name, value in expected if own == ref]
+    if not wanted:
+        return resource
+    events = []
+    for event, raw in zip(resource.events, status.get("events") or (), strict=True):
+        values = [value for name, value in wanted if name == event.property]
+        same = any(alike(value, raw.get("desired_value")) for value in values) if values else None
+        events.append(replace(event, as_expected=same))
+    return replace(resource, events=tuple(events))
 
 
 def _event(title: str, raw: Mapping[str, Any], places: Places, redactor: Redactor) -> Event:

@@ -90,7 +90,7 @@ def judged(probe: Probe, done: Completed) -> tuple[str, str]:
         wanted = probe.exit if probe.command is not None else 0
         trouble = "" if done.code == wanted else f"exit status {done.code}, wanted {wanted}"
     if not trouble and probe.stdout is not None and re.search(probe.stdout, text) is None:
-        trouble = f"the output does not match {probe.stdout!r}"
+        trouble = f"the output does not match: {probe.stdout}"
     return trouble, said
 
 
