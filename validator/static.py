@@ -32,7 +32,7 @@ def gather(work: Work, root: Path, held: ExitStack) -> Static:
     known = record.load_static((directory / "catalogs.json").read_text(encoding="utf-8"))
     known = sensitive.hidden_static(replace(known, tasks=_tasks(work)))
     many = max((len(each.catalog.resources) for each in known.catalogs), default=0)
-    said = known.trouble or f"{many} resources, {len(known.tasks)} tasks"
+    said = known.trouble or f"{many} resources, {len(known.tasks)} task{'' if len(known.tasks) == 1 else 's'}"
     work.progress.phase_ends("catalog", said, seconds=time.monotonic() - clock, cached=unfinished is None)
     return known
 
