@@ -20,7 +20,9 @@ exec {{ 'wait the second time':
   onlyif  => '/bin/sh -c "test -e /run/second && exec {SLEEP}; touch /run/second; exit 1"',
 }}
 """
+SLEEPS_WHILE_IT_COMPILES = "notice(generate('/bin/sleep', '3071'))\n"
 SLOW: dict[str, dict[str, str]] = {
+    "catalog": {"new": NEW + SLEEPS_WHILE_IT_COMPILES},
     "old": {"old": OLD + SLEEPS},
     "upgrade": {"tasks": f"{TASKS}- name: wait\n  ansible.builtin.command: {SLEEP}\n"},
     "converge": {"new": NEW + SLEEPS},
