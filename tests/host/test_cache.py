@@ -85,7 +85,7 @@ def test_pruning_leaves_what_a_run_uses_now_and_takes_the_rest(own_lab: Lab) -> 
     assert all(name in listed.out for name in (SPEC.name, state.name))
 
     pruned = own_lab.validate("cache", "prune", "--unused-days", "0", env=env)
-    assert pruned.out.splitlines()[-1] == "removed 3"
+    assert pruned.out.splitlines()[-1] == "removed 4", "the image, the old state, the catalogs, the record"
     assert own_lab.validate("cache", "list", env=env).out == "nothing is kept\n"
     assert [
         path for kind in ("images", "states", "runs") for path in (own_lab.cache / kind).iterdir() if path.is_dir()
