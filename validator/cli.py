@@ -190,8 +190,9 @@ def list_scenarios(root: Root = SCENARIOS) -> None:
             f"there are no scenarios below {root}",
             hint="`validate new NAME` makes one; --root names another directory.",
         )
+    width = max(map(len, found))
     for name in found:
-        typer.echo(f"{name:<24} {load.title(root / name)}")
+        typer.echo(f"{name:<{width}}  {load.title(root / name)}")
 
 
 @app.command()
