@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -181,6 +182,27 @@ def judge(
     _deliver(judge_run(records.load(record), records=(record,)), format, output, details=details)
 
 
+@app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(help="A JSON result or a saved record.json.")],
+    after: Annotated[Path, typer.Argument(help="The same of a later run, or of another branch.")],
+    format: Format = "text",  # noqa: A002 - the option's name
+    output: Output = None,
+) -> None:
+    """Compare two results of one scenario: which findings are new, fixed and unchanged.
+
+    Exit status: 0 none counts that did not before, 1 some do, 3 one of the results is inconclusive.
+    """
+    from validator import comparison, results  # noqa: PLC0415 - keeps --help fast
+    from validator.render import comparison as rendered  # noqa: PLC0415 - keeps --help fast
+
+    _known(format, rendered.RENDERERS)
+    _writable(output)
+    compared = comparison.compare(results.load(before), results.load(after))
+    _write(rendered.RENDERERS[format](compared), output)
+    raise typer.Exit(compared.exit_code)
+
+
 @app.command("list")
 def list_scenarios(root: Root = SCENARIOS) -> None:
     """List the scenarios."""
@@ -281,9 +303,9 @@ def _options(
     """Nothing to do before a command."""
 
 
-def _known(name: str) -> None:
-    if name not in RENDERERS:
-        raise UsageError(f"there is no format {name!r}", hint=f"Choose one of: {', '.join(RENDERERS)}.")
+def _known(name: str, formats: Iterable[str] = tuple(RENDERERS)) -> None:
+    if name not in formats:
+        raise UsageError(f"there is no format {name!r}", hint=f"Choose one of: {', '.join(formats)}.")
 
 
 def _writable(output: Path | None) -> None:

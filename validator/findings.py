@@ -68,4 +68,4 @@ class Finding:
         """How loud to be."""
         if self.means != "note":
             return "error"
-        return "warning" if self.warns else "info"
+        return "warning" if self.warns and self.waived is None else "info"

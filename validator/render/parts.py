@@ -1,0 +1,78 @@
+"""What several formats show of a result, and what a text may hold to be shown anywhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from validator.findings import Finding
+from validator.record import Place
+from validator.render.text import WHOSE
+from validator.verdict import Result
+
+# What is no `Char` of XML 1.0 (section 2.2): control characters besides tab and line ends, halves of surrogate pairs.
+# No other format can show them either.
+UNSHOWABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def clean(text: str) -> str:
+    """The text without characters that cannot be shown."""
+    return UNSHOWABLE.sub("", text)
+
+
+def causes(result: Result) -> tuple[Finding, ...]:
+    """The findings that the verdict comes from; of `validate lint` these are warnings too."""
+    loud = {"error", "warning"} if result.kind == "lint" else {"error"}
+    return tuple(finding for finding in result.findings if finding.severity in loud)
+
+
+def word(finding: Finding) -> str:
+    """What to call a finding that is no cause."""
+    if finding.waived is not None:
+        return "waived"
+    return "warning" if finding.severity == "warning" else "note"
+
+
+def facts(finding: Finding) -> Iterator[tuple[str, str]]:
+    """What is known of a finding beside its message, each with a label."""
+    if finding.declared_at is not None:
+        yield "declared at", str(finding.declared_at)
+    if finding.whose in WHOSE:
+        yield "whose", WHOSE[finding.whose]
+    if finding.left_by is not None:
+        place = f" ({finding.left_by.place})" if finding.left_by.place else ""
+        yield "last task", finding.left_by.task + place
+    if finding.waived is not None:
+        yield "waived", f"until {finding.waived.expires}, {finding.waived.owner}: {finding.waived.reason}"
+    if finding.hint:
+        yield "to do", finding.hint
+
+
+def diff(finding: Finding) -> tuple[str, ...]:
+    """The lines of a file's difference, if the rule saw one."""
+    return tuple(clean(str(finding.evidence.get("diff") or "")).splitlines())
+
+
+def output(finding: Finding) -> tuple[str, ...]:
+    """The last lines of the program that the finding is about."""
+    said = finding.evidence.get("output")
+    lines = [str(line) for line in said] if isinstance(said, list) else str(said or "").splitlines()
+    return tuple(line for line in (clean(line) for line in lines) if line.strip())
+
+
+def openable(place: Place | None) -> Place | None:
+    """The place, if it is in the working tree: only there can a reader of the result open it.
+
+    The author's files are named relative to the working directory when they are below it; everything else, files of
+    the image above all, is absolute.
+    """
+    if place is None or not place.file:
+        return None
+    path = PurePosixPath(place.file)
+    return None if path.is_absolute() or ".." in path.parts else place
+
+
+def to_open(finding: Finding) -> Place | None:
+    """The file to look at: the declaration, or the task that had to do with it where that one cannot be opened."""
+    return openable(finding.declared_at) or openable(finding.left_by.place if finding.left_by else None)
