@@ -18,6 +18,7 @@ from validator.host import doctor as doctor_module
 from validator.host.cache import Cache
 from validator.render import RENDERERS, listing
 from validator.render.live import Live
+from validator.render.schema import result_schema
 from validator.scenario import load, template
 from validator.scenario.model import schema as scenario_schema
 from validator.verdict import Result
@@ -154,7 +155,7 @@ def selftest(
     from validator.selftest.run import Wanted  # noqa: PLC0415 - keeps --help fast
     from validator.selftest.run import selftest as run_selftest  # noqa: PLC0415 - keeps --help fast
 
-    _known(format)
+    _known(format, ("text", "json"))
     _writable(output)
     loaded = load.find(name, root)
     if list_only:
@@ -233,9 +234,16 @@ def new(name: Annotated[str, typer.Argument(help="The new scenario's name.")], r
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of scenario.yml, for editors."""
-    typer.echo(json.dumps(scenario_schema(), indent=2))
+def schema(
+    what: Annotated[
+        str, typer.Argument(help="`scenario` (scenario.yml, for editors) or `result` (the JSON result).")
+    ] = ("scenario"),
+) -> None:
+    """Print a JSON Schema: of scenario.yml, or of the JSON result."""
+    schemas = {"scenario": scenario_schema, "result": result_schema}
+    if what not in schemas:
+        raise UsageError(f"there is no schema of {what!r}", hint=f"Choose one of: {', '.join(schemas)}.")
+    typer.echo(json.dumps(schemas[what](), indent=2))
 
 
 @app.command()

@@ -31,7 +31,7 @@ EXITS: dict[Verdict, Exit] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What one validation came to. `records` are files that `validate judge` reads.
+    """What one validation came to. `records` are files that `validate judge` reads, `file` is the scenario's.
 
     `restarts` are those on the upgraded host, by whom; `compared` is how much the checks that hold witnesses against
     each other had to look at.
@@ -50,6 +50,7 @@ class Result:
     seconds: float
     validator: str
     digest: str
+    file: str = ""
     selftest: SelfTest | None = None
     schema: str = field(default=SCHEMA)
 
@@ -110,6 +111,7 @@ def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
         seconds=run.seconds,
         validator=run.validator,
         digest=run.subject.digest,
+        file=run.subject.file,
         selftest=run.subject.selftest,
     )
 

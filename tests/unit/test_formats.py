@@ -288,7 +288,8 @@ def test_junit_of_lint_counts_warnings() -> None:
     warning = finding("note", rule="exec.unguarded", warns=True)
     read, _ = suite(result(warning, kind="lint", verdict="diverged", phases=()))
     assert (read.tests, read.failures) == (1, 1)
-    read, _ = suite(result(finding("note"), kind="lint", phases=()))
+    accepted = replace(warning, waived=WAIVED)
+    read, _ = suite(result(accepted, kind="lint", phases=()))
     assert (read.tests, read.failures) == (1, 0)
 
 
@@ -352,7 +353,8 @@ def test_sarif_says_where() -> None:
 def test_what_is_not_in_the_tree_is_told_in_words(place: Place | None) -> None:
     found = finding(declared_at=place)
     [told] = log(result(found))["results"]
-    assert "physicalLocation" not in told["locations"][0]
+    # GitHub refuses a file with a result that has none: it stands at the scenario then.
+    assert told["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "scenario.yml"
     assert place is None or f"declared at: {place}" in told["message"]["text"]
     assert "file=" not in github.render(result(found))
     left = replace(found, left_by=Left(task="write it", place=IN_TREE))
@@ -385,10 +387,10 @@ def test_sarif_of_each_kind_of_finding() -> None:
     assert (invocation["executionSuccessful"], invocation["exitCode"]) == (False, 3)
 
 
-@pytest.mark.parametrize(("verdict", "worked", "code"), [("converged", True, 0), ("diverged", True, 1)])
-def test_a_divergence_is_no_failure_of_the_analysis(verdict: str, worked: bool, code: int) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(("verdict", "code"), [("converged", 0), ("diverged", 1)])
+def test_a_divergence_is_no_failure_of_the_analysis(verdict: str, code: int) -> None:
     [invocation] = log(result(verdict=verdict))["invocations"]
-    assert (invocation["executionSuccessful"], invocation["exitCode"]) == (worked, code)
+    assert (invocation["executionSuccessful"], invocation["exitCode"]) == (True, code)
 
 
 def test_a_message_has_no_placeholder_and_no_link() -> None:
@@ -425,7 +427,7 @@ def test_github_of_a_pass() -> None:
 def test_nothing_in_a_value_ends_a_command() -> None:
     text = github.render(result(finding(subject=NASTY, message=NASTY)))
     _, line = text.splitlines()
-    properties, message = re.fullmatch(r"::error (.*?)::(.*)", line).groups()  # type: ignore[union-attr]  # fails then
+    properties, _, message = line.removeprefix("::error ").partition("::")
     told = dict(each.split("=", 1) for each in properties.split(","))
     assert list(told) == ["file", "line", "title"]
     assert ":" not in told["title"]

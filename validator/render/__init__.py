@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from validator.render import json, text
+from validator.render import github, json, junit, markdown, sarif, text
 from validator.verdict import Result
 
 
@@ -16,4 +16,11 @@ class Renderer(Protocol):
         """The text."""
 
 
-RENDERERS: Mapping[str, Renderer] = {"text": text.render, "json": json.render}
+RENDERERS: Mapping[str, Renderer] = {
+    "text": text.render,
+    "json": json.render,
+    "markdown": markdown.render,
+    "junit": junit.render,
+    "sarif": sarif.render,
+    "github": github.render,
+}

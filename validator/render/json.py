@@ -41,6 +41,7 @@ def render(result: Result, *, details: bool = True) -> str:
         "seconds": round(result.seconds, 2),
         "validator": result.validator,
         "digest": result.digest,
+        "file": result.file,
         "selftest": None if result.selftest is None else asdict(result.selftest),
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

@@ -115,7 +115,7 @@ def _result(finding: Finding, result: Result, index: int) -> dict[str, Any]:
         "ruleIndex": index,
         "level": LEVELS[finding.severity],
         "message": _message("\n".join(_told(finding))),
-        "locations": [_location(finding)],
+        "locations": [_location(finding, result)],
         "relatedLocations": list(_related(finding)),
         "partialFingerprints": {FINGERPRINT: _fingerprint(finding, result)},
         # Present on every result, or on none (3.27.23).
@@ -142,11 +142,12 @@ def _message(text: str) -> dict[str, str]:
     return {"text": PLACEHOLDER.sub(r"{{\1}}", parts.clean(text)).replace("](", "] (")}
 
 
-def _location(finding: Finding) -> dict[str, Any]:
+def _location(finding: Finding, result: Result) -> dict[str, Any]:
+    """Where the finding stands: its own place, else the scenario's file. GitHub refuses results without a file."""
     logical = {"fullyQualifiedName": finding.subject}
     if REFERENCE.fullmatch(finding.subject):
         logical["kind"] = "resource"
-    place = parts.to_open(finding)
+    place = parts.to_open(finding) or parts.openable(Place(file=result.file) if result.file else None)
     return {**({} if place is None else _physical(place)), "logicalLocations": [logical]}
 
 

@@ -46,6 +46,7 @@ def result_schema() -> Schema:
                 "seconds": SECONDS,
                 "validator": TEXT,
                 "digest": TEXT,
+                "file": TEXT,
                 "selftest": _or_null(
                     _object({"when": SECONDS, "caught": NUMBER, "missed": NUMBER, "equivalent": NUMBER})
                 ),
