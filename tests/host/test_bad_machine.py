@@ -75,7 +75,7 @@ def test_a_cache_on_an_overlay_is_named_as_the_cause(lab: Lab) -> None:
     options = f"lowerdir={lab.cache},upperdir={lab.root}/upper,workdir={lab.root}/work"
     mounted = with_mounts(f"mount -t overlay -o {options} overlay {lab.cache}")
     ran = elsewhere(lab, mounted, "scenario", lab.scenario(tasks="- ansible.builtin.ping:\n"), "--format", "json")
-    assert_inconclusive(ran, "upgrade: the disposable host did not start", "not another overlay", "set VALIDATE_CACHE")
+    assert_inconclusive(ran, "the disposable host did not start", "not another overlay", "set VALIDATE_CACHE")
     ran = elsewhere(lab, mounted, "doctor")
     assert ran.code == 3
     assert "MISSING a disposable host" in ran.out
