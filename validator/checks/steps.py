@@ -180,8 +180,12 @@ def _flapping(run: Run, flap: Flap) -> Finding:
     }
     remover = "" if by_removed is None else f" (by {by_removed.ref}{_at(by_removed.declared_at)})"
     setter = "" if by_set is None else f" (by {by_set.ref}{_at(by_set.declared_at)})"
+    goes = _comes_and_goes(run, flap)
+    first, second = f"step {flap.remover.step}{remover}", f"step {flap.setter.step}"
     message = [
-        f"step {flap.remover.step}{remover} undoes what step {flap.setter.step} sets{setter}, in each loop: {named}",
+        f"{first} undoes what {second} sets{setter}, in each loop: {named}"
+        if goes
+        else f"{first} and {second}{setter} want different things, and undo each other in each loop: {named}",
         *happened,
         *(f"{unit} was restarted {restarts.times(number)} meanwhile" for unit, number in restarted.items()),
     ]
@@ -192,14 +196,24 @@ def _flapping(run: Run, flap: Flap) -> Finding:
         subject=subject,
         message="\n".join(message),
         declared_at=by_set.declared_at if by_set is not None else None,
-        hint=f"Declare it in step {flap.remover.step} already, or keep that step from purging what a later one "
-        "declares. A second run of the last step alone does not show this.",
+        hint=(
+            f"Declare it in step {flap.remover.step} already, or keep that step from purging what a later one declares."
+            if goes
+            else "Give it one value in all steps."
+        )
+        + " A second run of the last step alone does not show this.",
         evidence=evidence,
         consequences=tuple(
             Consequence(subject=ref, message=f"set and undone in steps {flap.remover.step} and {flap.setter.step}")
             for ref in sorted(flap.refs - {subject})
         ),
     )
+
+
+def _comes_and_goes(run: Run, flap: Flap) -> bool:
+    """Whether anything of it is not there for a while, rather than only different."""
+    moves = (move for turn in turns(run) for move in _moves(turn.run))
+    return any("absent" in (was, became) for thing, was, became, _ in moves if thing.partition("\n")[0] in flap.things)
 
 
 def _history(run: Run, flap: Flap) -> Iterator[tuple[Turn, list[str]]]:
