@@ -293,3 +293,14 @@ def test_an_early_step_may_be_empty_but_not_all_of_them() -> None:
 
     assert verdict(loop_of(0, 5))[0] == "converged"
     assert verdict(loop_of(0, 0))[0] == "inconclusive"
+
+
+def test_the_last_task_is_the_one_that_wrote_last() -> None:
+    run = changes(make.resource("File[/b]", make.event(), changed=True))
+    for name, at in (("upgrade", 5.0), ("fault", 15.0)):
+        tasks = replace(make.tasks(make.task(f"the {name}")), spans=(make.span(f"the {name}", at - 1, at + 1, "/b"),))
+        phase = replace(make.phase(name, ansible=(tasks,)), disk=make.disk(make.changed("/b", at=at)))  # type: ignore[arg-type]  # two names of phases
+        run = make.with_phase(run, phase) if name == "upgrade" else replace(run, phases=(*run.phases, phase))
+    (finding,) = converged.check(run)
+    assert finding.left_by is not None
+    assert finding.left_by.task == "the fault"

@@ -32,7 +32,8 @@ class Claims:
 
     def writer(self, catalog: Catalog | None, resource: Resource) -> Left | None:
         """The task that last touched what a resource manages: as witnessed, else as its arguments say."""
-        for write in self._writes(catalog, _declared(catalog, resource)):
+        writes = self._writes(catalog, _declared(catalog, resource))
+        for write in sorted(writes, key=lambda write: write.at, reverse=True):
             of_package = write.package and self._disk.package_writer(write.package)
             left = of_package or self._disk.writer(write.trace, write.at)
             if left is not None:
