@@ -36,6 +36,7 @@ from validator.witness import disk, probes
 KEPT_LINES = 40  # last lines of a tool's output that are kept for a person
 OUTPUT = "/run/validate-output"
 NOT_FOUND = 127
+OF_FACTS = "Error: Facter"
 GO_ON = b"."  # what the callback waits for at a border
 
 
@@ -117,33 +118,6 @@ def _changed(bench: Bench, before: Stack, after: Stack) -> DiskSeen:
 
 
 def apply(
-    bench: Bench, release: Release, staged: StagedRelease, *, step: int | None, number: int, debug: bool = False
-) -> PuppetRun:
-    """One `puppet apply`, unwatched. With `debug` its report says which execs ran their command."""
-    asked, done, started = _run_puppet(bench, release, staged, step=step, number=number, debug=debug)
-    places = Places(pairs=staged.names)
-    report, catalog, trouble = _evidence(bench, asked, places)
-    if done.timed_out:
-        trouble = f"puppet apply did not end within {release.timeout:.0f} s (`timeout` of the release gives it more)"
-    elif report is None and done.code == NOT_FOUND:
-        trouble = "there is no `puppet` in the host: name its package (puppet-agent) in `image.packages`"
-    lines = (done.text + done.errors).splitlines()[-KEPT_LINES:]
-    if trouble and (said := next((line for line in lines if line.startswith("Error:")), "")):
-        trouble = f"{trouble}: {bench.redactor.text(places.text(said))}"
-    return PuppetRun(
-        step=step,
-        round=number,
-        started=started,
-        exit_code=done.code,
-        seconds=done.seconds,
-        report=report,
-        catalog=catalog,
-        trouble=trouble,
-        output=tuple(bench.redactor.text(places.text(line)) for line in lines) if trouble else (),
-    )
-
-
-def _run_puppet(
     bench: Bench,
     release: Release,
     staged: StagedRelease,
@@ -152,8 +126,9 @@ def _run_puppet(
     number: int,
     debug: bool = False,
     compile_only: bool = False,
-) -> tuple[puppet.Apply, process.Completed, float]:
-    """Run Puppet; says what was asked, how it ended, and when (Unix time) it began."""
+) -> PuppetRun:
+    """One `puppet apply`, unwatched. With `debug` its report says which execs ran their command; with `compile_only`
+    there is a catalog and nothing was applied."""
     output = f"{OUTPUT}/{staged.place}-{number}-{step}-{time.monotonic_ns()}"
     bench.host.run("mkdir", "-p", "-m", "0700", output, label="making room for a report")
     facts = {**release.facts, **({} if step is None else {"step": str(step)})}
@@ -181,7 +156,28 @@ def _run_puppet(
             accept=None,
         )
     )
-    return asked, done, started
+    places = Places(pairs=staged.names)
+    report, catalog, trouble = _evidence(bench, asked, places)
+    if done.timed_out:
+        trouble = f"puppet apply did not end within {release.timeout:.0f} s (`timeout` of the release gives it more)"
+    elif report is None and done.code == NOT_FOUND:
+        trouble = "there is no `puppet` in the host: name its package (puppet-agent) in `image.packages`"
+    lines = (done.text + done.errors).splitlines()[-KEPT_LINES:]
+    # A fact that fails is an error too, and seldom the cause.
+    errors = sorted((line for line in lines if line.startswith("Error:")), key=lambda line: line.startswith(OF_FACTS))
+    if trouble and errors:
+        trouble = f"{trouble}: {bench.redactor.text(places.text(errors[0]))}"
+    return PuppetRun(
+        step=step,
+        round=number,
+        started=started,
+        exit_code=done.code,
+        seconds=done.seconds,
+        report=report,
+        catalog=catalog,
+        trouble=trouble,
+        output=tuple(bench.redactor.text(places.text(line)) for line in lines) if trouble else (),
+    )
 
 
 def compiled(bench: Bench, release: Release, staged: StagedRelease) -> tuple[tuple[StepCatalog, ...], str]:
@@ -189,15 +185,10 @@ def compiled(bench: Bench, release: Release, staged: StagedRelease) -> tuple[tup
     found: list[StepCatalog] = []
     for step in release.steps or (None,):
         bench.say(f"puppet compiles{'' if step is None else f' step {step}'}")
-        asked, done, _ = _run_puppet(bench, release, staged, step=step, number=0, compile_only=True)
-        places = Places(pairs=staged.names)
-        _, catalog, _ = _evidence(bench, asked, places)
-        if catalog is None:
-            lines = (done.text + done.errors).splitlines()
-            said = next((line for line in lines if line.startswith("Error: Could not run")), "")
-            said = said or next((line for line in lines if line.startswith("Error:")), "no message")
-            return tuple(found), bench.redactor.text(places.text(said))
-        found.append(StepCatalog(step=step, catalog=catalog))
+        run = apply(bench, release, staged, step=step, number=0, compile_only=True)
+        if run.catalog is None:
+            return tuple(found), run.trouble
+        found.append(StepCatalog(step=step, catalog=run.catalog))
     return tuple(found), ""
 
 

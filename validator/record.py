@@ -20,6 +20,8 @@ SCHEMA = "convergence-validator/record/2"
 PhaseName = Literal["old", "upgrade", "upgrade-again", "fault", "converge", "again", "fresh"]
 Kind = Literal["upgrade", "idempotence", "upgrade-idempotence", "lint"]
 TaskStatus = Literal["ok", "failed", "ignored", "skipped", "unreachable"]
+# Ansible's modules that run a command line as it is written.
+COMMAND_MODULES = frozenset({"command", "shell", "raw", "script"})
 EventStatus = Literal["success", "failure", "noop", "audit"]
 
 
@@ -119,6 +121,10 @@ class Catalog:
     version: str
     resources: tuple[CatalogResource, ...]
     edges: tuple[tuple[str, str], ...]
+
+    def find(self, ref: str) -> CatalogResource | None:
+        """The resource of that reference, if it is declared."""
+        return next((each for each in self.resources if each.ref == ref), None)
 
 
 @dataclass(frozen=True, kw_only=True)

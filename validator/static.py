@@ -18,18 +18,29 @@ from validator.scenario import tasks
 from validator.work import Work
 
 
+class _NotCompiled(Exception):  # noqa: N818 - no error: the record says so, and the next run tries again
+    """There is no catalog worth keeping."""
+
+    def __init__(self, static: Static) -> None:
+        super().__init__(static.trouble)
+        self.static = static
+
+
 def gather(work: Work, root: Path, held: ExitStack) -> Static:
     """The tasks and the catalogs of a scenario. Puppet compiles in a bare host of the image, which is thrown away."""
     plan, clock = work.plan, time.monotonic()
     work.progress.phase_starts("catalog", plan.loaded.scenario.new.source)
-    with work.cache.making("states", plan.catalogs_state) as unfinished:
-        if unfinished is not None:
-            compiled = _compile(work, root)
-            text = json.dumps(work.redactor.tree(json.loads(record.dump_static(compiled))))
-            (unfinished / "catalogs.json").write_text(text, encoding="utf-8")
-            work.cache.describe(unfinished, about=f"catalogs of {plan.loaded.name.partition('/')[0]}")
-    directory = held.enter_context(work.cache.using("states", plan.catalogs_state))
-    known = record.load_static((directory / "catalogs.json").read_text(encoding="utf-8"))
+    unfinished = None
+    try:
+        with work.cache.making("states", plan.catalogs_state) as unfinished:
+            if unfinished is not None:
+                text = json.dumps(work.redactor.tree(json.loads(record.dump_static(_compile(work, root)))))
+                (unfinished / "catalogs.json").write_text(text, encoding="utf-8")
+                work.cache.describe(unfinished, about=f"catalogs of {plan.loaded.name.partition('/')[0]}")
+        directory = held.enter_context(work.cache.using("states", plan.catalogs_state))
+        known = record.load_static((directory / "catalogs.json").read_text(encoding="utf-8"))
+    except _NotCompiled as error:
+        known = error.static
     known = sensitive.hidden_static(replace(known, tasks=_tasks(work)))
     many = max((len(each.catalog.resources) for each in known.catalogs), default=0)
     said = known.trouble or f"{many} resources, {len(known.tasks)} task{'' if len(known.tasks) == 1 else 's'}"
@@ -48,7 +59,10 @@ def _compile(work: Work, root: Path) -> Static:
     )
     with machine.started(spec, work.cache) as host:
         catalogs, trouble = phases.compiled(work.bench(host, (root,)), scenario.new, staged)
-    return Static(tasks=(), catalogs=catalogs, trouble=trouble)
+    static = Static(tasks=(), catalogs=catalogs, trouble=trouble)
+    if trouble:
+        raise _NotCompiled(static)
+    return static
 
 
 def _tasks(work: Work) -> tuple[WrittenTask, ...]:

@@ -6,8 +6,9 @@ import re
 
 from pydantic import JsonValue
 
+from validator.checks.ondisk import PACKAGE_MODULES
 from validator.findings import Left
-from validator.record import Catalog, Resource, Run, Task
+from validator.record import COMMAND_MODULES, Catalog, Resource, Run, Task
 from validator.redact import MARK
 
 PATH_ARGUMENTS = ("path", "dest", "name")
@@ -19,13 +20,12 @@ NAMED_MODULES = {
     "Mysql_database": ("mysql_db",),
     "Mysql_grant": ("mysql_user",),
     "Mysql_user": ("mysql_user",),
-    "Package": ("apt", "dnf", "dnf5", "package", "yum", "zypper"),
+    "Package": PACKAGE_MODULES,
     "Postgresql_database": ("postgresql_db",),
     "Rabbitmq_user": ("rabbitmq_user",),
     "Rabbitmq_vhost": ("rabbitmq_vhost",),
     "User": ("user",),
 }
-COMMAND_MODULES = ("command", "shell", "raw", "script")
 WORD = re.compile(r"[\w.@-]+")
 SHORTEST = 4  # letters of a word in a type's name that says what it is about
 
@@ -45,7 +45,7 @@ def left_by(run: Run, catalog: Catalog | None, resource: Resource) -> Left | Non
 
 
 def _paths(catalog: Catalog | None, resource: Resource) -> set[str]:
-    declared = next((each for each in (catalog.resources if catalog else ()) if each.ref == resource.ref), None)
+    declared = catalog.find(resource.ref) if catalog else None
     values = (declared.parameters.get(name) for name in ("path", "name", "target")) if declared else ()
     return {value for value in values if isinstance(value, str)}
 

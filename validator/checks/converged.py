@@ -222,7 +222,7 @@ def _asked(catalog: Catalog | None, resource: Resource) -> str:
     """The value of a setting that is created or removed as a whole: the event says only that it is not there."""
     if not any(event.property == "ensure" for event in resource.events):
         return ""
-    declared = next((each for each in (catalog.resources if catalog else ()) if each.ref == resource.ref), None)
+    declared = catalog.find(resource.ref) if catalog else None
     if declared is None or "value" not in declared.parameters:
         return ""
     return f", with the value {json.dumps(declared.parameters['value'], ensure_ascii=False)}"

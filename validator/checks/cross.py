@@ -20,11 +20,11 @@ from validator.checks.commands import Line
 from validator.checks.managed import is_yes, text
 from validator.checks.relations import kind_of
 from validator.checks.settings import ABSENT, NO_OPTION, PRESENT, Setting, What
-from validator.checks.settings_ansible import BY_SHELL, COMMANDS, Told
+from validator.checks.settings_ansible import BY_SHELL, Told
 from validator.checks.settings_puppet import Given
 from validator.checks.words import count
 from validator.findings import Finding, Left
-from validator.record import Catalog, CatalogResource, Run, WrittenTask
+from validator.record import COMMAND_MODULES, Catalog, CatalogResource, Run, WrittenTask
 from validator.redact import MARK
 
 SHOWN = 20
@@ -249,7 +249,7 @@ def _sources(told: _Told, given: Sequence[Given]) -> Iterator[_Source]:
 def _writes(told: Told) -> bool:
     """Whether a task surely is about it: no handler, no command that only names its path."""
     module = told.task.module.rpartition(".")[2]
-    if told.task.handler or told.setting.below or (module in COMMANDS and told.setting.value is None):
+    if told.task.handler or told.setting.below or (module in COMMAND_MODULES and told.setting.value is None):
         return False
     what = told.setting.what
     return what[0] == "option" or what[-1] != what[1]
@@ -264,7 +264,7 @@ def _is_proved(run: Run, ref: str) -> bool:
 def _does(task: WrittenTask, wanted: Line) -> bool:
     """Whether a task runs a command, or may: a template in it, a branch around it."""
     module = task.module.rpartition(".")[2]
-    if module in COMMANDS:
+    if module in COMMAND_MODULES:
         return _may_run(task, wanted, by_shell=module in BY_SHELL) or _restarts(task, wanted)
     if module in {"systemd", "systemd_service"} and is_yes(task.args.get("daemon_reload")):
         return commands.runs(Line(text="systemctl daemon-reload"), wanted) or _restarts(task, wanted)

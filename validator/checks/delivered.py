@@ -16,11 +16,10 @@ from validator.checks.commands import Line
 from validator.checks.managed import is_yes, text
 from validator.checks.ondisk import SLACK
 from validator.checks.relations import kind_of, title_of
-from validator.record import CatalogResource, Event, Phase, PhaseName, Run, Task, UnitState
+from validator.record import COMMAND_MODULES, CatalogResource, Event, Phase, PhaseName, Run, Task, UnitState
 from validator.redact import MARK
 
 WATCHED: tuple[PhaseName, ...] = ("upgrade", "fault", "converge", "again")
-COMMAND_MODULES = {"command", "shell", "raw", "script"}
 SHELL_MODULES = {"shell", "raw"}
 SYSTEMD_MODULES = {"systemd", "systemd_service"}
 RUNNING = {"running", "true"}

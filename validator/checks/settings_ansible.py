@@ -18,11 +18,10 @@ from validator.checks import commands, effects, settings, shell
 from validator.checks.managed import is_yes, text
 from validator.checks.programs import Words, basename
 from validator.checks.settings import ABSENT, NO_OPTION, PRESENT, Setting
-from validator.record import WrittenTask
+from validator.record import COMMAND_MODULES, WrittenTask
 
 Args = Mapping[str, JsonValue]
 
-COMMANDS = frozenset({"command", "shell", "raw", "script"})
 BY_SHELL = frozenset({"shell", "raw"})
 OPTION_PROGRAMS = frozenset({"crudini", "openstack-config"})
 NO_PACKAGE = frozenset({"absent", "removed"})
@@ -88,7 +87,7 @@ def settle(task: WrittenTask) -> Iterator[Setting]:
     module = task.module.rpartition(".")[2]
     if text(task.keywords.get("delegate_to")) in {"localhost", "127.0.0.1"}:
         return  # on the machine that Ansible runs on
-    if module in COMMANDS:
+    if module in COMMAND_MODULES:
         yield from _command(task.args.get("_raw_params"), by_shell=module in BY_SHELL)
     elif module in _READERS:
         yield from _READERS[module](task.args)

@@ -15,10 +15,9 @@ from pydantic import JsonValue
 from validator.checks import effects, shell
 from validator.checks.programs import Kind, basename
 from validator.findings import Finding
-from validator.record import Run, WrittenTask
+from validator.record import COMMAND_MODULES, Run, WrittenTask
 from validator.redact import MARK
 
-COMMANDS = frozenset({"command", "shell", "raw", "script"})
 BY_SHELL = frozenset({"shell", "raw"})
 NO = frozenset({"false", "no", "off", "0"})
 YES = frozenset({"true", "yes", "on", "1"})
@@ -101,7 +100,7 @@ def check(run: Run) -> Iterator[Finding]:
     seen: set[tuple[str, str, str]] = set()
     for number, task in enumerate(tasks):
         each = _Seen(task=task, known=frozenset(known), later=tasks[number + 1 :])
-        if task.module.rpartition(".")[2] in COMMANDS and each.is_told:
+        if task.module.rpartition(".")[2] in COMMAND_MODULES and each.is_told:
             for rule in RULES:
                 finding = rule(each)
                 if finding is not None:

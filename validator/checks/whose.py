@@ -63,7 +63,7 @@ class Claims:
 
 
 def _declared(catalog: Catalog | None, resource: Resource) -> CatalogResource | None:
-    return next((each for each in (catalog.resources if catalog else ()) if each.ref == resource.ref), None)
+    return catalog.find(resource.ref) if catalog else None
 
 
 def _differs(before: UnitState | None, after: UnitState) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 import yaml
 from pydantic import JsonValue
 
-from validator.record import Place, WrittenTask
+from validator.record import COMMAND_MODULES, Place, WrittenTask
 from validator.redact import MARK
 from validator.scenario.render import Renderer
 from validator.scenario.words import free_form, key_values
@@ -38,7 +38,6 @@ HANDED_DOWN = frozenset(_HANDED_DOWN.split())
 ADDED_UP = frozenset({"when", "tags", "notify"})
 MERGED = frozenset({"environment", "module_defaults"})
 FREE_FORM = frozenset({"command", "shell", "raw", "script", "meta", "import_tasks", "include_tasks", "include_vars"})
-COMMANDS = frozenset({"command", "shell", "raw", "script"})
 TASK_FILES = frozenset({"import_tasks", "include_tasks"})
 ROLES = frozenset({"import_role", "include_role"})
 LISTS = ("pre_tasks", "roles", "tasks", "post_tasks", "handlers")
@@ -243,7 +242,7 @@ class _Reader:
             args[name], is_missing = renderer.value(value)
             if is_missing:
                 missing.append(name)
-        if task.module.rpartition(".")[2] in COMMANDS:
+        if task.module.rpartition(".")[2] in COMMAND_MODULES:
             missing = ["_raw_params" if name in {"cmd", "argv"} else name for name in missing]
             args = _command(args)
         return replace(task, args=args, unknown=(*unknown, *missing)), set(missing)

@@ -38,6 +38,7 @@ from validator.tripleo.values import (
 DEEPEST = 25  # templates inside templates
 NULLABLE_IF = 2021_04_16  # since wallaby `if` may say nothing for the other case
 YAQL_SINCE = 2016_10_14
+PAIR, IF_MOST = 2, 3  # arguments of `equals`; of `if`: a condition and two values
 # Maps that TripleO hands to every service and that the operator, not TripleO, fills: a key that is not there is an
 # empty string, as get_param says. In the maps that TripleO computes a missing key is a value that was not given.
 OPERATORS_MAPS = frozenset({"RoleParameters"})
@@ -517,7 +518,7 @@ def _yaql(stack: Stack, argument: yaml.Node) -> Value:
 def _if(stack: Stack, argument: yaml.Node) -> Value | _Nothing:
     """Only the branch that is taken is looked at."""
     least = 2 if stack.template.version >= NULLABLE_IF else 3
-    if not isinstance(argument, yaml.SequenceNode) or not least <= len(argument.value) <= 3:  # noqa: PLR2004
+    if not isinstance(argument, yaml.SequenceNode) or not least <= len(argument.value) <= IF_MOST:
         raise UnfitError("a condition and two values are wanted")
     holds = stack.condition(argument.value[0])
     if isinstance(holds, Unresolved):
@@ -540,7 +541,7 @@ SPECIAL: Mapping[str, tuple[int, Special]] = {
 
 
 def _equals(stack: Stack, argument: yaml.Node) -> bool | Unresolved:
-    if not isinstance(argument, yaml.SequenceNode) or len(argument.value) != 2:  # noqa: PLR2004
+    if not isinstance(argument, yaml.SequenceNode) or len(argument.value) != PAIR:
         raise UnfitError("two values are wanted")
     left, right = (stack.resolve(each) for each in argument.value)
     return left == right

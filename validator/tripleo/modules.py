@@ -8,17 +8,12 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from validator.errors import Problem
+from validator.scenario.tasks import KEYWORDS
 from validator.tripleo.steps import SECTIONS
 from validator.tripleo.values import Spot
 
-# Keys of tasks and blocks that are not modules (Ansible's "Playbook Keywords"; the last line: of releases before 2.9).
-KEYWORDS = frozenset(
-    """action any_errors_fatal args async become become_exe become_flags become_method become_user changed_when
-    check_mode collections connection debugger delay delegate_facts delegate_to diff environment failed_when
-    ignore_errors ignore_unreachable local_action loop loop_control module_defaults name no_log notify poll port
-    register remote_user retries run_once tags throttle timeout until vars when block rescue always listen
-    sudo sudo_user su su_user always_run static""".split()  # noqa: SIM905 - twenty lines otherwise
-)
+# Of releases before 2.9, besides those of today's.
+NOT_MODULES = KEYWORDS | {"sudo", "sudo_user", "su", "su_user", "always_run", "static"}
 _LIKELY = {
     "yum": "ansible.builtin.package",
     "dnf": "ansible.builtin.package",
@@ -44,7 +39,7 @@ def called(task: Mapping[str, JsonValue]) -> str | None:
             return action.split()[0]
         if isinstance(action, dict):
             return str(action.get("module", ""))
-    return next((key for key in task if key not in KEYWORDS and not key.startswith("with_")), None)
+    return next((key for key in task if key not in NOT_MODULES and not key.startswith("with_")), None)
 
 
 def calls(task: Mapping[str, JsonValue], spot_of: Callable[[JsonValue], Spot]) -> Iterator[Call]:
