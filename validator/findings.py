@@ -7,19 +7,27 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from validator.record import PhaseName, Place
+from validator.record import Fix, PhaseName, Place
 
 Severity = Literal["error", "warning", "info"]
 Whose = Literal["", "clash", "missed", "declared"]
 Meaning = Literal["diverged", "inconclusive", "unproven", "note"]
+Known = Literal["seen", "named", "measured"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Left:
-    """The Ansible task that last touched what a finding is about."""
+    """An Ansible task that touched what a finding is about, and how that is known.
+
+    `seen`: witnesses saw it at the task's borders; `named`: its arguments say so; `measured`: without the task the
+    finding is gone. `did` says what it did (`wrote`, `removed`, `stopped`, ...), `item` for which item of its loop.
+    """
 
     task: str
     place: Place | None
+    item: JsonValue = None
+    did: str = ""
+    known: Known = "named"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +55,7 @@ class Finding:
     found); `unproven` (it is not converged, but a divergence found elsewhere stands); `note` (nothing). A note that
     somebody should act upon `warns`. One that is `waived` is a note that would mean more without its waiver.
     `whose` a change of Puppet's is: a `clash` with what a task wrote, `missed` by every task, or `declared` beforehand.
+    `left_by` is the task that touched it last, `undone` one whose work that task undid.
     """
 
     rule: str
@@ -62,6 +71,8 @@ class Finding:
     warns: bool = False
     waived: Waived | None = None
     whose: Whose = ""
+    undone: Left | None = None
+    fix: Fix | None = None
 
     @property
     def severity(self) -> Severity:

@@ -497,6 +497,31 @@ class Replay:
     trouble: str = ""
 
 
+FixStatus = Literal["verified", "reduces", "unverified"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fix:
+    """A change to the author's tasks that mends what a finding is about, and what it came to when it was tried.
+
+    `rule` and `subject` are the finding's. `tasks` is YAML to paste, `diff` the same as a unified diff of the author's
+    files, `place` where it goes. `before` and `after` count what was left to do without and with it: resources that
+    Puppet changed or failed, and findings of other witnesses. `variables` are the names that the tasks take secrets
+    from; `note` says what a person has to know before pasting.
+    """
+
+    rule: str
+    subject: str
+    tasks: str
+    diff: str
+    place: Place | None
+    status: FixStatus
+    before: int
+    after: int
+    variables: tuple[str, ...] = ()
+    note: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Subject:
     """What was validated: the scenario's name, file and digest, the image, and what was expected to be seen."""
@@ -535,6 +560,7 @@ class Run:
     agreement: Agreement | None = None
     replays: tuple[Replay, ...] = ()
     static: Static | None = None
+    fixes: tuple[Fix, ...] = ()
     schema: str = field(default=SCHEMA)
 
     def phase(self, name: PhaseName) -> Phase | None:

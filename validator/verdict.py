@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -89,6 +89,8 @@ def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
     complete = run.subject.kind == "upgrade" and all(run.phase(name) is not None for name in run.subject.phases)
     today = datetime.fromtimestamp(run.started, tz=UTC).date()
     found = waivers.apply(found, run.subject.waivers, today, complete=complete)
+    fixes = {(fix.rule, fix.subject): fix for fix in run.fixes}
+    found = tuple(replace(each, fix=fixes.get((each.rule, each.subject))) for each in found)
     return Result(
         scenario=run.subject.name,
         title=run.subject.title,

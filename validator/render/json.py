@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from validator.findings import Finding
+from validator.findings import Finding, Left
 from validator.record import Place
 from validator.verdict import Result
 
@@ -48,7 +48,6 @@ def render(result: Result, *, details: bool = True) -> str:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    left = finding.left_by
     return {
         "rule": finding.rule,
         "severity": finding.severity,
@@ -57,13 +56,19 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "subject": finding.subject,
         "message": finding.message,
         "declared_at": _place(finding.declared_at),
-        "left_by": None if left is None else {"task": left.task, "place": _place(left.place)},
+        "left_by": _left(finding.left_by),
+        "undone": _left(finding.undone),
         "hint": finding.hint,
         "evidence": finding.evidence,
         "waived": None if finding.waived is None else asdict(finding.waived),
         "whose": finding.whose,
         "consequences": [asdict(consequence) for consequence in finding.consequences],
+        "fix": None if finding.fix is None else {**asdict(finding.fix), "place": _place(finding.fix.place)},
     }
+
+
+def _left(left: Left | None) -> dict[str, Any] | None:
+    return None if left is None else {**asdict(left), "place": _place(left.place)}
 
 
 def _place(place: Place | None) -> str | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from validator.findings import Finding
-from validator.record import Place
+from validator.findings import Finding, Left
+from validator.record import Fix, Place
 from validator.render.text import WHOSE
 from validator.verdict import Result
 
@@ -41,12 +42,28 @@ def facts(finding: Finding) -> Iterator[tuple[str, str]]:
     if finding.whose in WHOSE:
         yield "whose", WHOSE[finding.whose]
     if finding.left_by is not None:
-        place = f" ({finding.left_by.place})" if finding.left_by.place else ""
-        yield "last task", finding.left_by.task + place
+        yield "last task", blamed(finding.left_by)
+    if finding.undone is not None:
+        yield "which undid", blamed(finding.undone)
     if finding.waived is not None:
         yield "waived", f"until {finding.waived.expires}, {finding.waived.owner}: {finding.waived.reason}"
     if finding.hint:
         yield "to do", finding.hint
+
+
+def blamed(left: Left) -> str:
+    """A task, where it stands, and what it did."""
+    place = f" ({left.place})" if left.place else ""
+    item = "" if left.item is None else f", item {json.dumps(left.item, ensure_ascii=False)}"
+    measured = "; measured: without it this finding is gone" if left.known == "measured" else ""
+    return f"{left.task}{place}{item}" + (f": {left.did}" if left.did else "") + measured
+
+
+def tried(fix: Fix) -> str:
+    """What a fix came to, in a few words."""
+    if fix.status == "verified":
+        return "verified: 0 changes"
+    return f"reduces {fix.before} to {fix.after}" if fix.status == "reduces" else "not verified"
 
 
 def diff(finding: Finding) -> tuple[str, ...]:

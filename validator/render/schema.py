@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from validator.findings import Meaning, Severity, Whose
-from validator.record import Kind, PhaseName
+from validator.findings import Known, Meaning, Severity, Whose
+from validator.record import FixStatus, Kind, PhaseName
 from validator.verdict import EXITS, SCHEMA, Verdict
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -72,7 +72,8 @@ def _finding() -> Schema:
             "subject": TEXT,
             "message": TEXT,
             "declared_at": PLACE,
-            "left_by": _or_null(_object({"task": TEXT, "place": PLACE})),
+            "left_by": _or_null(_left()),
+            "undone": _or_null(_left()),
             "hint": TEXT,
             "evidence": {"type": "object"},
             "waived": _or_null(
@@ -82,6 +83,28 @@ def _finding() -> Schema:
             ),
             "whose": _one_of(Whose),
             "consequences": _list(_object({"subject": TEXT, "message": TEXT})),
+            "fix": _or_null(_fix()),
+        }
+    )
+
+
+def _left() -> Schema:
+    return _object({"task": TEXT, "place": PLACE, "item": {}, "did": TEXT, "known": _one_of(Known)})
+
+
+def _fix() -> Schema:
+    return _object(
+        {
+            "rule": WORD,
+            "subject": TEXT,
+            "tasks": TEXT,
+            "diff": TEXT,
+            "place": PLACE,
+            "status": _one_of(FixStatus),
+            "before": NUMBER,
+            "after": NUMBER,
+            "variables": _list(WORD),
+            "note": TEXT,
         }
     )
 
