@@ -57,7 +57,7 @@ def run(case: Path, expected: dict[str, Any]) -> Row:
         check=False,
     )
     result = json.loads(done.stdout)
-    first = next((finding for finding in result["findings"] if finding["severity"] == "error"), {})
+    first: dict[str, Any] = next((finding for finding in result["findings"] if finding["severity"] == "error"), {})
     wanted = expected.get("first", {})
     left_by = first.get("left_by")
     found = [finding["fix"] for finding in result["findings"] if finding.get("fix")]

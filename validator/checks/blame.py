@@ -185,11 +185,7 @@ class Blame:
     def only_change(self, name: str) -> Left | None:
         """The task of a phase that changed something, if there is but one."""
         phase = next((phase for phase in self._phases if phase.name == name), None)
-        wrote = [
-            span
-            for span, results in spans.of(phase)
-            if spans.may_write(results) and (span.paths or span.units or spans.says_changed(results))
-        ]
+        wrote = [span for span, results in spans.of(phase) if spans.acts(span, results)]
         return Left(task=wrote[0].name, place=wrote[0].place, known="seen") if len(wrote) == 1 else None
 
 
