@@ -72,7 +72,7 @@ def mend(loaded: Loaded, cache: Cache, progress: Progress, *, fix: bool = True, 
 def _mended(recorded: Recorded, seen: Gathered, site: Site, runner: Runner) -> Mended:
     result = judge(recorded.run)
     vault = Vault(redactor=seen.redactor, known=_variables(site))
-    proposer = Proposer(recorded.run, seen.clear, site)
+    proposer = Proposer(recorded.run, seen.clear, site, seen.redactor)
     first = {key(finding): finding for finding in errors(result)}
     board = Board(site=site, vault=vault)
     trials.open_attempts(proposer, first.values(), board)

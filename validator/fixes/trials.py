@@ -21,7 +21,8 @@ from validator.record import Fix, FixStatus
 from validator.verdict import Result
 
 ROUNDS = 6  # trials of one set of findings
-FIRST = ("converge.", "refresh.", "restart.", "service.", "disk.")  # what else differs may follow from these
+# What else differs may follow from these.
+FIRST = ("converge.", "refresh.", "restart.", "service.", "disk.", "vacuous.")
 
 
 @dataclass(kw_only=True)
@@ -78,7 +79,9 @@ class Board:
     def owner(self, task: str) -> Key | None:
         """The attempt that a task belongs to."""
         for each, attempt in self.attempts.items():
-            if any(str(draft["name"]) == task for draft in attempt.change.drafts):
+            change = attempt.change
+            anchored = change.anchor is not None and change.anchor.name == task
+            if anchored or any(str(draft["name"]) == task for draft in change.drafts):
                 return each
         return None
 
