@@ -115,6 +115,8 @@ def fix(
         mended = mend(loaded, Cache.open(), progress)
     result = judge_run(mended.recorded.run, records=(mended.recorded.path,))
     _write(RENDERERS[format](result, details=False), output)
+    for why in mended.unmended:
+        typer.echo(f"no fix: {why}", err=True)
     if patch is not None:
         _write(mended.diff, patch)
     elif mended.diff and format == "text" and output is None:

@@ -39,6 +39,7 @@ class Mended:
     """A finished validation with its fixes, and the texts that the author's files have with all of them.
 
     `variables` are the names that the author has to give a value; `converges`: with the changes nothing is left to do.
+    `unmended` says of each cause without a fix why there is none.
     """
 
     recorded: Recorded
@@ -46,6 +47,7 @@ class Mended:
     diff: str = ""
     variables: tuple[str, ...] = ()
     converges: bool = False
+    unmended: tuple[str, ...] = ()
 
 
 def mend(loaded: Loaded, cache: Cache, progress: Progress, *, fix: bool = True, ablate: bool = False) -> Mended:
@@ -56,8 +58,11 @@ def mend(loaded: Loaded, cache: Cache, progress: Progress, *, fix: bool = True, 
     """
     seen = Gathered(clear=Clear(), redactor=Redactor())
     recorded = validate(loaded, cache, progress, at_end=seen)
-    if judge(recorded.run).verdict != "diverged" or loaded.scenario.upgrade.tripleo:
+    if judge(recorded.run).verdict != "diverged":
         return Mended(recorded=recorded)
+    if loaded.scenario.upgrade.tripleo:
+        why = "the tasks are made of templates, and fixes go into files of tasks: `validate import tripleo` writes them"
+        return Mended(recorded=recorded, unmended=(why,))
     site = Site(loaded)
     if ablate:
         runner = Runner(site=site, cache=cache, progress=progress, about="ablation")
@@ -89,7 +94,20 @@ def _mended(recorded: Recorded, seen: Gathered, site: Site, runner: Runner) -> M
         diff=site.diff(edits),
         variables=tuple(dict.fromkeys(name for fix in fixes for name in fix.variables if name in vault.values)),
         converges=bool(fixes) and tried is not None and tried.result.verdict == "converged",
+        unmended=tuple(_why(finding, board, tried) for each, finding in first.items() if each not in shown),
     )
+
+
+def _why(finding: Finding, board: Board, tried: Tried | None) -> str:
+    """Why there is no fix for a finding."""
+    about = f"{finding.rule}: {finding.subject}"
+    if finding.evidence.get("again") or finding.rule.startswith("again."):
+        return f"{about}: Puppet does this in every run, whatever the tasks do"
+    if tried is not None and key(finding) not in tried.left:
+        return f"{about}: goes away with the fixes above"
+    if key(finding) in board.spent:
+        return f"{about}: what was tried did not help"
+    return f"{about}: no task is known that would do it"
 
 
 def _kept(recorded: Recorded, run: Run) -> Recorded:
@@ -117,7 +135,10 @@ def _search(
             best = (_copy(board), tried)
         if tried.result.verdict == "converged" or not trials.learn(board, proposer, tried, frozenset(first)):
             break
-    return best if best is not None else (Board(site=board.site, vault=board.vault), None)
+    if best is None:
+        return Board(site=board.site, vault=board.vault, spent=board.spent | set(board.attempts)), None
+    best[0].spent |= board.spent
+    return best
 
 
 def _copy(board: Board) -> Board:
