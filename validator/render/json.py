@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from validator.drift import Drift
 from validator.findings import Finding, Left
 from validator.record import Place
 from validator.verdict import Result
@@ -26,6 +27,7 @@ def render(result: Result, *, details: bool = True) -> str:
         "records": list(result.records),
         "watched": list(result.watched),
         "compared": result.compared,
+        "drift": [_drift(each) for each in result.drift],
         "restarts": [
             {
                 "unit": each.unit,
@@ -64,6 +66,21 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "whose": finding.whose,
         "consequences": [asdict(consequence) for consequence in finding.consequences],
         "fix": None if finding.fix is None else {**asdict(finding.fix), "place": _place(finding.fix.place)},
+    }
+
+
+def _drift(drift: Drift) -> dict[str, Any]:
+    digests, metadata = drift.digests, drift.metadata
+    return {
+        "path": drift.path,
+        "phase": drift.phase,
+        "kind": drift.kind,
+        "form": drift.form,
+        "patch": None if drift.patch is None else list(drift.patch),
+        "digests": None if digests is None else {"is": digests.is_, "should": digests.should},
+        "metadata": {"is": metadata.is_, "should": metadata.should, "patch": list(metadata.patch)},
+        "aspects": list(drift.aspects),
+        "resources": list(drift.resources),
     }
 
 
