@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +17,7 @@ from validator import __version__
 from validator.errors import Exit, UsageError
 from validator.host import doctor as doctor_module
 from validator.host.cache import Cache
-from validator.render import RENDERERS, listing
+from validator.render import RENDERERS, listing, page, text
 from validator.render.live import Live
 from validator.render.schema import result_schema
 from validator.scenario import load, template
@@ -326,7 +327,11 @@ def _writable(output: Path | None) -> None:
 
 
 def _deliver(result: Result, name: str, output: Path | None, *, details: bool) -> None:
-    _write(RENDERERS[name](result, details=details), output)
+    if name == "text" and output is None:
+        shown = text.render(result, details=details, screen=page.look(sys.stdout, os.environ))
+    else:
+        shown = RENDERERS[name](result, details=details)
+    _write(shown, output)
     raise typer.Exit(result.exit_code)
 
 
