@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from pydantic import JsonValue
+
 from validator import process
 from validator.host.layer import Stack
 from validator.host.machine import Host
@@ -21,7 +23,9 @@ class Bench:
     """A host with the scenario, the redactor, a listener, and what is known of its disk.
 
     `times` says when each path that the host has written was last changed, as of the last snapshot;
-    `witness_cpu_seconds` is the CPU time that the witnesses of the running phase have taken.
+    `witness_cpu_seconds` is the CPU time that the witnesses of the running phase have taken. Where they are not None,
+    Puppet runs leave there what no record may hold: `in_clear` the parameters of the catalog's resources, `executed`
+    the commands of providers (of debug runs).
     """
 
     host: Host
@@ -31,6 +35,8 @@ class Bench:
     stack: Stack
     times: Mapping[str, float] = field(default_factory=dict)
     witness_cpu_seconds: float = 0.0
+    in_clear: dict[str, dict[str, JsonValue]] | None = None
+    executed: dict[str, tuple[str, ...]] | None = None
     _snapshots: int = 0
 
     @property

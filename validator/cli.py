@@ -66,16 +66,64 @@ def scenario(
         bool, typer.Option("--fail-fast", help="Skip the second Puppet run once the first has shown a divergence.")
     ] = False,
     details: Details = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Where it diverges, look for changes of the tasks that mend it, and try them.")
+    ] = False,
 ) -> None:
     """Run one scenario to its verdict."""
+    from validator.fixes.run import mend  # noqa: PLC0415 - keeps --help fast
     from validator.validate import validate  # noqa: PLC0415 - keeps --help fast
 
     _known(format)
     _writable(output)
     loaded = load.find(name, root)
     with Live(Console(stderr=True)) as progress:
-        recorded = validate(loaded, Cache.open(), progress, fail_fast=fail_fast)
+        if fix:
+            recorded = mend(loaded, Cache.open(), progress).recorded
+        else:
+            recorded = validate(loaded, Cache.open(), progress, fail_fast=fail_fast)
     _deliver(judge_run(recorded.run, records=(recorded.path,)), format, output, details=details)
+
+
+@app.command()
+def fix(
+    name: Name,
+    *,
+    root: Root = SCENARIOS,
+    format: Format = "text",  # noqa: A002 - the option's name
+    output: Output = None,
+    patch: Annotated[
+        Path | None, typer.Option("--patch", help="Write the changes there as a unified diff, for `patch -p1`.")
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Change the author's files, after asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Find the changes of the upgrade tasks that leave Puppet quiet, and try them; nothing is edited without --write.
+
+    Exit status: that of the scenario as its files are when the command ends.
+    """
+    from validator.fixes.run import mend  # noqa: PLC0415 - keeps --help fast
+    from validator.fixes.write import write as write_files  # noqa: PLC0415 - keeps --help fast
+
+    _known(format)
+    _writable(output)
+    _writable(patch)
+    loaded = load.find(name, root)
+    with Live(Console(stderr=True)) as progress:
+        mended = mend(loaded, Cache.open(), progress)
+    result = judge_run(mended.recorded.run, records=(mended.recorded.path,))
+    _write(RENDERERS[format](result, details=False), output)
+    if patch is not None:
+        _write(mended.diff, patch)
+    elif mended.diff and format == "text" and output is None:
+        typer.echo(f"\n{mended.diff}", nl=False)
+    if write and mended.files and (yes or typer.confirm(f"Change {', '.join(map(str, mended.files))}?", err=True)):
+        write_files(mended.files)
+        for file in mended.files:
+            typer.echo(f"changed {file}", err=True)
+        if mended.converges and not mended.variables:
+            raise typer.Exit(Exit.CONVERGED)
+    raise typer.Exit(result.exit_code)
 
 
 @app.command()

@@ -206,9 +206,13 @@ def _evidence(bench: Bench, apply: puppet.Apply, places: Places) -> tuple[Report
     try:
         if node.code == 0:
             catalog = puppet.parse_catalog(node.stdout, places=places, redactor=bench.redactor)
+            if bench.in_clear is not None:
+                bench.in_clear.update(puppet.in_clear(node.stdout))
         if text is None:
             return None, catalog, "Puppet left no report: the catalog did not compile or the run was cut off"
         report = puppet.parse_report(text, places=places, redactor=bench.redactor, expected=bench.expected)
+        if bench.executed is not None:
+            bench.executed.update(puppet.provider_commands(text))
     except puppet.UnreadableError as error:
         return None, catalog, f"Puppet's evidence cannot be read: {error}"
     finally:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from validator import __version__, forks, phases, record, sensitive, static
+from validator.bench import Bench
 from validator.host.cache import Cache
+from validator.host.layer import Stack
 from validator.plan import Plan, ReleaseName, make
 from validator.progress import Progress
 from validator.record import (
@@ -25,6 +29,8 @@ from validator.scenario.load import Loaded
 from validator.scenario.paths import written
 from validator.selftest import kept
 from validator.work import Work, is_settled
+
+AtEnd = Callable[[Work, Bench, Stack | None], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,20 +50,22 @@ def validate(
     kind: Kind = "upgrade",
     release: ReleaseName = "new",
     keep: bool = True,
+    at_end: AtEnd | None = None,
 ) -> Recorded:
     """Run a scenario to its end, or to where it cannot go on, and save the record.
 
     What goes wrong on the way is part of the record, so that it can be judged. Raised is only what the author must
     mend before anything can run (`ScenarioError`, `UsageError`). With `fail_fast` there is no second Puppet run
     once the first has shown a divergence. `release` is the one that a double run (kind `idempotence`) deploys.
-    Without `keep` the record is not saved.
+    Without `keep` the record is not saved. `at_end` is called with the live host of an upgrade that went through all
+    phases: with the work, the bench, and the fresh host's layers where there are any.
     """
     started, clock = time.time(), time.monotonic()
     name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(started))}-{uuid.uuid4().hex[:6]}"
     with cache.host_directory(f"run-{name}") as (staging, _):
         plan = make(loaded, staging, kind=kind, release=release)
-        work = Work(plan, cache, progress, fail_fast=fail_fast)
-        work.do(STORIES[kind])
+        work = Work(plan, cache, progress, fail_fast=fail_fast, in_clear=at_end is not None)
+        work.do(partial(_upgrade, at_end=at_end) if kind == "upgrade" else STORIES[kind])
     run = Run(
         id=name,
         validator=__version__,
@@ -75,7 +83,7 @@ def validate(
     return Recorded(run=record.load_text(text), path=_save(name, plan.loaded.name, text, cache) if keep else Path())
 
 
-def _upgrade(work: Work, held: ExitStack) -> None:
+def _upgrade(work: Work, held: ExitStack, at_end: AtEnd | None = None) -> None:
     """Old release, upgrade tasks, Puppet for the new release, once more: each only if the one before left a host."""
     plan = work.plan
     root = work.image(plan.image, held)
@@ -86,16 +94,22 @@ def _upgrade(work: Work, held: ExitStack) -> None:
         with work.host(layers, "upgrade") as bench:
             work.upgrade(bench)
             work.converge(bench)
-            work.agreement = forks.agreement(work, bench, fresh)
-            work.replays = forks.replays(work, bench, layers)
+            _compared(work, bench, layers, fresh, at_end)
         return
     upgraded = (work.upgraded_state(layers, held), *layers)
     with work.host(upgraded, "fault") as bench:
         phase = phases.ansible_phase(bench, "fault", work.scenario.upgrade, plan.fault)
         work.ended(phase, go_on=not any(run.trouble for run in phase.ansible))
         work.converge(bench)
-        work.agreement = forks.agreement(work, bench, fresh)
-        work.replays = forks.replays(work, bench, layers)
+        _compared(work, bench, layers, fresh, at_end)
+
+
+def _compared(work: Work, bench: Bench, layers: tuple[Path, ...], fresh: Stack | None, at_end: AtEnd | None) -> None:
+    """What is found out beside the host that went through all phases, and while it still runs."""
+    work.agreement = forks.agreement(work, bench, fresh)
+    work.replays = forks.replays(work, bench, layers)
+    if at_end is not None:
+        at_end(work, bench, fresh)
 
 
 def _lint(work: Work, held: ExitStack) -> None:

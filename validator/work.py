@@ -34,10 +34,17 @@ class _Unsettled(Exception):  # noqa: N818 - no error either: the record says wh
 
 
 class Work:
-    """A run as it goes: what is done so far, and what kept it from going on."""
+    """A run as it goes: what is done so far, and what kept it from going on.
 
-    def __init__(self, plan: Plan, cache: Cache, progress: Progress, *, fail_fast: bool) -> None:
+    `in_clear`: benches shall know values that no record holds. `upgraded` is the host as the tasks left it.
+    """
+
+    def __init__(
+        self, plan: Plan, cache: Cache, progress: Progress, *, fail_fast: bool, in_clear: bool = False
+    ) -> None:
         self.plan, self.cache, self.progress, self.fail_fast = plan, cache, progress, fail_fast
+        self._in_clear = in_clear
+        self.upgraded: Stack | None = None
         self.scenario = plan.loaded.scenario
         self.redactor = Redactor(plan.secrets)
         self.phases: list[Phase] = []
@@ -142,6 +149,7 @@ class Work:
     def converge(self, bench: Bench) -> None:
         """Puppet for the new release, the probes, and Puppet once more: in the boot in which the upgrade ran."""
         self.starts("converge")
+        self.upgraded = bench.stack
         phase = phases.puppet_phase(bench, "converge", self.scenario.new, self.plan.new)
         if not any(run.trouble for run in phase.puppet):
             phase = phases.with_probes(bench, phase, self.probes("converge"))
@@ -185,7 +193,12 @@ class Work:
     def bench(self, host: machine.Host, layers: tuple[Path, ...]) -> Bench:
         """A live host with what phases on it need."""
         return Bench(
-            host=host, scenario=self.scenario, redactor=self.redactor, doing=self.progress.doing, stack=Stack(layers)
+            host=host,
+            scenario=self.scenario,
+            redactor=self.redactor,
+            doing=self.progress.doing,
+            stack=Stack(layers),
+            in_clear={} if self._in_clear else None,
         )
 
     def starts(self, name: PhaseName) -> None:

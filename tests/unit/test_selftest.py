@@ -17,9 +17,9 @@ from validator.errors import UsageError
 from validator.host.cache import Cache
 from validator.record import DiskSeen, PathChange, Place, Run, SelfTest, ServicesSeen, Side, Task, UnitState
 from validator.render import selftest as rendered
-from validator.scenario import load
+from validator.scenario import load, source
 from validator.scenario.load import Loaded
-from validator.selftest import kept, mutants, score, source
+from validator.selftest import kept, mutants, score
 from validator.selftest.mutants import Mutant
 from validator.selftest.run import Wanted, choose
 from validator.selftest.score import Outcome, SelfTestResult, judged

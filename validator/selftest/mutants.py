@@ -12,13 +12,13 @@ from pathlib import Path
 import yaml
 from pydantic import JsonValue
 
+from validator import edited
 from validator.errors import UsageError
-from validator.inputs import LEFT_OUT
 from validator.record import Place
+from validator.scenario import source
 from validator.scenario.load import Loaded
 from validator.scenario.paths import written
-from validator.selftest import source
-from validator.selftest.source import Task
+from validator.scenario.source import Task
 
 COMMANDS = ("command", "shell", "raw", "script")
 VALUES: Mapping[str, tuple[str, ...]] = {
@@ -38,7 +38,6 @@ PATHS: Mapping[str, str] = {
     "copy": "dest",
     "template": "dest",
 }
-COPY = "tasks"  # where the copy of the author's tasks lies below the directory of a fault
 VAULT = "!vault"  # what is encrypted cannot be changed into something that can be decrypted
 SEEDED = "a seeded fault"  # the name of the task that makes a fault, where it is a task more
 SOMEBODY = "daemon"  # a user and a group that every Debian host has
@@ -72,7 +71,7 @@ def derive(loaded: Loaded) -> tuple[Mutant, ...]:
             f"{loaded.name} is made of templates; faults are seeded into files of the scenario's own",
             hint="`validate import tripleo` writes them.",
         )
-    tasks_file = upgrade_file(loaded)
+    tasks_file = edited.tasks_file(loaded)
     found = [
         *(mutant for task in source.tasks(tasks_file.parent, tasks_file.name) for mutant in _of_task(task, tasks_file)),
         *_variables(loaded),
@@ -90,22 +89,11 @@ def derive(loaded: Loaded) -> tuple[Mutant, ...]:
 
 def write(mutant: Mutant, loaded: Loaded, into: Path) -> Loaded:
     """The scenario with the fault; what had to be changed is copied below `into`, an empty directory."""
-    scenario = loaded.scenario
-    tasks_file = upgrade_file(loaded)
     if mutant.files:
-        copy = into / COPY
-        shutil.copytree(tasks_file.parent, copy, symlinks=True, ignore=LEFT_OUT)
-        for name, text in mutant.files.items():
-            file = (copy / name).resolve()
-            if not file.is_relative_to(copy.resolve()):  # behind a link: that file is the author's own
-                raise UsageError(f"{name} is not below {written(tasks_file.parent)}: no fault can be seeded into it")
-            file.write_text(text, encoding="utf-8")
-        key = "playbook" if scenario.upgrade.playbook else "tasks"
-        upgrade = scenario.upgrade.model_copy(update={key: copy / tasks_file.name})
-        scenario = scenario.model_copy(update={"upgrade": upgrade})
+        loaded = edited.with_files(loaded, mutant.files, into)
     if mutant.variables is not None:
-        upgrade = scenario.upgrade.model_copy(update={"vars": dict(mutant.variables)})
-        scenario = scenario.model_copy(update={"upgrade": upgrade})
+        loaded = edited.with_variables(loaded, mutant.variables)
+    scenario = loaded.scenario
     if mutant.manifest is not None:
         name, text = mutant.manifest
         place = into / "manifest" / scenario.new.site.name
@@ -140,15 +128,6 @@ class _Different:
         if name not in self._known:
             self._known[name] = source.meaning((self._directory / name).read_text(encoding="utf-8"))
         return self._known[name]
-
-
-def upgrade_file(loaded: Loaded) -> Path:
-    """The author's playbook or list of tasks. Raises `UsageError` when there is none."""
-    upgrade = loaded.scenario.upgrade
-    file = upgrade.playbook or upgrade.tasks
-    if file is None:
-        raise UsageError("the scenario has no upgrade tasks")
-    return file
 
 
 def _of_task(task: Task, tasks_file: Path) -> Iterator[Mutant]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from validator import process, record
+from validator import edited, process, record
 from validator.errors import UsageError, ValidatorError
 from validator.host.cache import Cache
 from validator.progress import Progress
@@ -193,6 +193,6 @@ def _outcome(loaded: Loaded, ended: _Running, healthy: Run) -> Outcome:
         return Outcome(mutant=ended.mutant, answer="caught", by=f"scenario: {said['refused']}", seconds=seconds)
     if "run" not in said:
         return Outcome(mutant=ended.mutant, answer="broken", by=str(said.get("error")), seconds=seconds)
-    home = written(mutants.upgrade_file(loaded).parent)
-    faulty = score.homeward(record.load_text(json.dumps(said["run"])), str(ended.into / mutants.COPY), home)
+    home = written(edited.tasks_file(loaded).parent)
+    faulty = score.homeward(record.load_text(json.dumps(said["run"])), str(ended.into / edited.COPY), home)
     return score.judged(ended.mutant, healthy, faulty, judge(faulty), seconds=seconds)

@@ -26,6 +26,9 @@ FORMATS = range(10, 13)
 # Not `time`: its keys are names of types, and redaction would take the seconds of a type called `..._token`.
 METRICS = {"changes", "events", "resources"}
 LAST_KEY = "cached_catalog_status"
+# lib/puppet/transaction.rb (evaltrace), lib/puppet/util/execution.rb: only debug lines say what a provider runs.
+EVALUATION_STARTS, EVALUATION_ENDS = "Starting to evaluate the resource", "Evaluated in "
+RUNS = re.compile(r"Executing(?: with uid=\S+(?: gid=\S+)?)?: '(?P<command>.*)'", re.DOTALL)
 EXECUTED = re.compile(r"(?P<ref>Exec\[.*\])\(provider=\w+\)", re.DOTALL)
 LOUD = {"warning", "err", "alert", "emerg", "crit"}
 # Puppet's own packages install outside the usual path.
@@ -93,7 +96,7 @@ def command(apply: Apply) -> tuple[str, ...]:
         f"--lastrunreport={apply.report}",
         f"--client_datadir={apply.catalogs}",
         "--catalog_cache_terminus=json",
-        *(("--debug",) if apply.debug else ()),
+        *(("--debug", "--evaltrace") if apply.debug else ()),
         # The catalog is kept before this runs, and nothing is applied when it fails (configurer.rb). `puppet catalog
         # compile` would want a server's settings, and Puppet 5 does not have it.
         *(("--prerun_command=/bin/false",) if apply.compile_only else ()),
@@ -164,6 +167,44 @@ def _executed(logs: Sequence[Mapping[str, Any]]) -> tuple[str, ...] | None:
         EXECUTED.fullmatch(str(log.get("source"))) for log in logs if str(log.get("message")).startswith("Executing '")
     )
     return tuple(dict.fromkeys(match["ref"] for match in ran if match))
+
+
+def in_clear(text: bytes) -> dict[str, dict[str, JsonValue]]:
+    """The parameters of a cached catalog's resources, by reference, with all secrets: never to be stored or shown.
+
+    Raises `UnreadableError`.
+    """
+    try:
+        resources = json.loads(text)["resources"]
+        return {
+            f"{each['type']}[{each['title']}]": {
+                str(name): _plain(value) for name, value in (each.get("parameters") or {}).items()
+            }
+            for each in resources
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise UnreadableError(f"the catalog cannot be read: {error}") from error
+
+
+def provider_commands(text: bytes) -> dict[str, tuple[str, ...]]:
+    """The commands that providers ran while each resource was evaluated, from the report of a debug run. In clear."""
+    found: dict[str, list[str]] = {}
+    now = ""
+    for log in _load(text).get("logs") or ():
+        message, source = str(log.get("message", "")), str(log.get("source", ""))
+        if message.startswith(EVALUATION_STARTS):
+            now = source.rpartition("/")[2] if "[" not in source else _last_reference(source)
+        elif message.startswith(EVALUATION_ENDS):
+            now = ""
+        elif now and (match := RUNS.fullmatch(message)):
+            found.setdefault(now, []).append(match["command"])
+    return {ref: tuple(commands) for ref, commands in found.items()}
+
+
+def _last_reference(source: str) -> str:
+    """The resource at the end of a containment path (`/Stage[main]/Nova/Nova_config[a/b]`); titles hold slashes."""
+    starts = [match.start(1) for match in re.finditer(r"(?:^|/)([A-Z][\w:]*\[)", source)]
+    return source[starts[-1] :] if starts else source
 
 
 def parse_catalog(text: bytes, *, places: Places, redactor: Redactor) -> Catalog:

@@ -47,6 +47,11 @@ class Task:
         return int(self.node.start_mark.line) + 1
 
     @property
+    def end(self) -> int:
+        """Behind its last character."""
+        return _end(self.node, self.text)
+
+    @property
     def name(self) -> str:
         """What it is called, or its first key."""
         keys = self.keys
@@ -152,6 +157,11 @@ def _below(node: yaml.Node | None, file: str, text: str, *, handler: bool) -> It
                 yield from _below(value, file, text, handler=handler or name == "handlers")
         else:
             yield Task(file=file, text=text, node=item, handler=handler)
+
+
+def siblings(task: Task) -> Iterator[Task]:
+    """All tasks of the file that a task stands in."""
+    yield from _below(yaml.compose(task.text, Loader=yaml.SafeLoader), task.file, task.text, handler=False)
 
 
 def meaning(text: str) -> object:
