@@ -112,7 +112,7 @@ def fix(
     with Live(Console(stderr=True)) as progress:
         mended = mend(loaded, Cache.open(), progress)
     result = judge_run(mended.recorded.run, records=(mended.recorded.path,))
-    _write(RENDERERS[format](result, details=False), output)
+    _write(_shown(result, format, output, details=False), output)
     if patch is not None:
         _write(mended.diff, patch)
     elif mended.diff and format == "text" and output is None:
@@ -375,12 +375,14 @@ def _writable(output: Path | None) -> None:
 
 
 def _deliver(result: Result, name: str, output: Path | None, *, details: bool) -> None:
-    if name == "text" and output is None:
-        shown = text.render(result, details=details, screen=page.look(sys.stdout, os.environ))
-    else:
-        shown = RENDERERS[name](result, details=details)
-    _write(shown, output)
+    _write(_shown(result, name, output, details=details), output)
     raise typer.Exit(result.exit_code)
+
+
+def _shown(result: Result, name: str, output: Path | None, *, details: bool) -> str:
+    if name == "text" and output is None:
+        return text.render(result, details=details, screen=page.look(sys.stdout, os.environ))
+    return RENDERERS[name](result, details=details)
 
 
 def _write(text: str, output: Path | None) -> None:

@@ -538,6 +538,14 @@ def test_what_sarif_cannot_apply_is_told(diff: str) -> None:
     assert "fix: verified" in found["message"]["text"]
 
 
+def test_sarif_changes_no_file_that_only_looks_relative_in_the_difference() -> None:
+    outside = replace(
+        FIX, diff=DIFF.replace("scenarios/", "a/srv/"), place=Place(file="/srv/my shop/upgrade.yml", line=7)
+    )
+    [found] = log(result(finding(fix=outside)))["results"]
+    assert "fixes" not in found
+
+
 def applied(before: str, replacements: tuple[Replacement, ...]) -> str:
     """As SARIF has it (3.30, 3.57): columns count UTF-16 code units, and no replacement moves another's place."""
     units = before.encode("utf-16-le")

@@ -166,7 +166,7 @@ def test_a_fix_stands_below_its_cause() -> None:
         "    note         Take the password from a vault, and never write it into the tasks, where everybody\n"
         "                 who reads them sees it."
     )
-    assert "    fix          reduces 19 to 0; goes behind" in second
+    assert f"    fix          reduces 19 to 0; at {where}\n" in second
     # Pasting would not take the old line away.
     assert "    | -  old: line\n" in second
     assert "    | -  old: line\n" not in first

@@ -83,7 +83,7 @@ def _fix(fix: Fix, screen: Screen, *, details: bool) -> Iterator[Text]:
     for each in tasks:
         yield line(MARGIN if each else "", each)
     # What only adds lines is told by the tasks and the place.
-    if details or not tasks or any(each.startswith("-") and not each.startswith("---") for each in edits):
+    if details or not tasks or parts.takes_away(fix):
         yield from _bars(edits, len(edits), "diff line(s)", coloured=True)
     for label, said in parts.remarks(fix):
         yield from _fact(label, said, screen, advice=True)

@@ -75,7 +75,14 @@ def tried(fix: Fix) -> str:
 
 def fixed(fix: Fix) -> str:
     """What a fix came to, and where it goes."""
-    return tried(fix) + (f"; goes behind {fix.place}" if fix.place else "")
+    if fix.place is None:
+        return tried(fix)
+    return f"{tried(fix)}; {'at' if takes_away(fix) or not fix.tasks else 'goes behind'} {fix.place}"
+
+
+def takes_away(fix: Fix) -> bool:
+    """Whether lines of the author's go, or give way to others, so that pasting the tasks is not all of it."""
+    return any(each.startswith("-") and not each.startswith("--- ") for each in edits(fix))
 
 
 def remarks(fix: Fix) -> Iterator[tuple[str, str]]:

@@ -158,9 +158,12 @@ def _location(finding: Finding, result: Result) -> dict[str, Any]:
 
 
 def _changes(fix: Fix) -> list[dict[str, Any]]:
-    """The changes of a fix (3.56), if the place of each is known and every file can be opened."""
+    """The changes of a fix (3.56), if the place of each is known and every file can be opened.
+
+    In the difference names are relative in any case, so that it can be applied; the place says what a file is called.
+    """
     found = hunks.replacements(parts.edits(fix))
-    if any(parts.openable(Place(file=name)) is None for name in found):
+    if parts.openable(fix.place) is None or any(parts.openable(Place(file=name)) is None for name in found):
         return []
     return [
         {
