@@ -158,6 +158,12 @@ def test_what_is_written_fits_the_schema(each: Result) -> None:
     assert wrong(loads(json.render(each))) == []
 
 
+def test_the_example_of_the_reference_fits_the_schema() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "result.md").read_text(encoding="utf-8")
+    _, _, example = page.partition("## Example\n")
+    assert wrong(loads(example.partition("```json\n")[2].partition("```")[0])) == []
+
+
 def paths(document: object, *above: str | int) -> list[tuple[str | int, ...]]:
     """Every key in the document that the schema names: not those of maps, whose keys are data."""
     if isinstance(document, list):
