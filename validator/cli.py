@@ -50,7 +50,7 @@ Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write the result there instead of to standard output.")
 ]
 Details = Annotated[
-    bool, typer.Option("--details", help="Also list every path that differs, and what was left out as noise.")
+    bool, typer.Option("--details", help="Also list all consequences, paths that differ, and what is noise.")
 ]
 SCENARIOS = Path("scenarios")
 

@@ -221,6 +221,13 @@ def test_drift_of_another_shape_does_not_fit(where: tuple[str | int, ...], value
     assert wrong(document) != []
 
 
+def test_json_has_every_character_and_shows_none_that_a_terminal_acts_upon() -> None:
+    said = "\x00\x1b[2J\x7f\x9b2J\x85\ud800 \u00e9 \U0001f600"
+    text = json.render(result(finding(message=said)))
+    assert re.findall(r"[^\n\x20-\x7e\u00a0-\ud7ff\ue000-\U0010ffff]", text) == []
+    assert loads(text.encode())["findings"][0]["message"] == said
+
+
 def test_the_exit_code_must_say_the_same_as_the_verdict() -> None:
     assert wrong({**loads(json.render(result())), "exit_code": 1}) != []
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from typing import Any
 
@@ -10,6 +11,9 @@ from validator.drift import Drift
 from validator.findings import Finding, Left
 from validator.record import Place
 from validator.verdict import Result
+
+# What JSON need not escape and a terminal acts upon, or no file can be written with.
+UNPRINTABLE = re.compile("[\x7f-\x9f\ud800-\udfff]")
 
 
 def render(result: Result, *, details: bool = True) -> str:
@@ -46,7 +50,8 @@ def render(result: Result, *, details: bool = True) -> str:
         "file": result.file,
         "selftest": None if result.selftest is None else asdict(result.selftest),
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
