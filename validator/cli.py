@@ -69,6 +69,9 @@ def scenario(
     fix: Annotated[
         bool, typer.Option("--fix", help="Where it diverges, look for changes of the tasks that mend it, and try them.")
     ] = False,
+    ablate: Annotated[
+        bool, typer.Option("--ablate", help="Where it is open which task is at fault, run it without candidates.")
+    ] = False,
 ) -> None:
     """Run one scenario to its verdict."""
     from validator.fixes.run import mend  # noqa: PLC0415 - keeps --help fast
@@ -78,8 +81,8 @@ def scenario(
     _writable(output)
     loaded = load.find(name, root)
     with Live(Console(stderr=True)) as progress:
-        if fix:
-            recorded = mend(loaded, Cache.open(), progress).recorded
+        if fix or ablate:
+            recorded = mend(loaded, Cache.open(), progress, fix=fix, ablate=ablate).recorded
         else:
             recorded = validate(loaded, Cache.open(), progress, fail_fast=fail_fast)
     _deliver(judge_run(recorded.run, records=(recorded.path,)), format, output, details=details)

@@ -530,6 +530,17 @@ class Fix:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ablation:
+    """What was measured of the finding `rule`, `subject` by runs without some tasks: a smallest set of tasks without
+    which it is gone, empty when it is there without all of them. `trials` is how many runs it took."""
+
+    rule: str
+    subject: str
+    tasks: tuple[TaskName, ...]
+    trials: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Subject:
     """What was validated: the scenario's name, file and digest, the image, and what was expected to be seen."""
 
@@ -568,6 +579,7 @@ class Run:
     replays: tuple[Replay, ...] = ()
     static: Static | None = None
     fixes: tuple[Fix, ...] = ()
+    ablations: tuple[Ablation, ...] = ()
     schema: str = field(default=SCHEMA)
 
     def phase(self, name: PhaseName) -> Phase | None:

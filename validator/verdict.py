@@ -16,7 +16,7 @@ from validator.checks import numbers, restarts
 from validator.checks.restarts import RestartAccount
 from validator.drift import Drift
 from validator.errors import Exit
-from validator.findings import Finding, Severity
+from validator.findings import Finding, Left, Severity
 from validator.record import Kind, Phase, Run, SelfTest
 
 SCHEMA = "convergence-validator/result/2"
@@ -91,8 +91,7 @@ def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
     complete = run.subject.kind == "upgrade" and all(run.phase(name) is not None for name in run.subject.phases)
     today = datetime.fromtimestamp(run.started, tz=UTC).date()
     found = waivers.apply(found, run.subject.waivers, today, complete=complete)
-    fixes = {(fix.rule, fix.subject): fix for fix in run.fixes}
-    found = tuple(replace(each, fix=fixes.get((each.rule, each.subject))) for each in found)
+    found = tuple(_with_trials(each, run) for each in found)
     return Result(
         scenario=run.subject.name,
         title=run.subject.title,
@@ -119,6 +118,24 @@ def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
         selftest=run.subject.selftest,
         drift=drift.of(run),
     )
+
+
+def _with_trials(finding: Finding, run: Run) -> Finding:
+    """The finding with what trials of the scenario showed: a fix, and which task is at fault."""
+    fix = next((fix for fix in run.fixes if (fix.rule, fix.subject) == (finding.rule, finding.subject)), None)
+    measured = next((a for a in run.ablations if (a.rule, a.subject) == (finding.rule, finding.subject)), None)
+    if measured is None:
+        return replace(finding, fix=fix)
+    ablation: dict[str, JsonValue] = {
+        "without": [str(task.place or task.name) for task in measured.tasks],
+        "trials": measured.trials,
+    }
+    left = finding.left_by
+    if measured.tasks:
+        task = measured.tasks[-1]
+        same = left is not None and left.place == task.place
+        left = Left(task=task.name, place=task.place, did=left.did if left and same else "", known="measured")
+    return replace(finding, fix=fix, left_by=left, evidence={**finding.evidence, "ablation": ablation})
 
 
 def _verdict(findings: tuple[Finding, ...], kind: Kind) -> Verdict:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from pydantic import JsonValue
 
+from validator.checks.disk import writer
 from validator.checks.known import of_phase, paths_of
 from validator.checks.words import count, listed, named
 from validator.findings import Finding
@@ -28,7 +29,7 @@ def check(run: Run) -> Iterator[Finding]:
         phase = run.phase(name)
         for apply in phase.puppet if phase else ():
             for resource in apply.report.notable if apply.report else ():
-                if (finding := _audited(name, apply.catalog, resource)) and resource.ref not in told:
+                if (finding := _audited(run, name, apply.catalog, resource)) and resource.ref not in told:
                     told.add(resource.ref)
                     yield finding
     watched = _watched(run)
@@ -43,6 +44,7 @@ def check(run: Run) -> Iterator[Finding]:
                 message=f"{change.path} changed in the upgrade, and Puppet only watches it (audit), for the first "
                 "time: nothing says what it should be",
                 declared_at=declared.declared_at,
+                left_by=writer(run, change.path),
                 hint="Give the resource the value it should have, or take it out of the new release.",
                 evidence={"path": change.path, "audit": declared.parameters["audit"]},
             )
@@ -60,7 +62,7 @@ def check(run: Run) -> Iterator[Finding]:
         )
 
 
-def _audited(phase: PhaseName, catalog: Catalog | None, resource: Resource) -> Finding | None:
+def _audited(run: Run, phase: PhaseName, catalog: Catalog | None, resource: Resource) -> Finding | None:
     """What an audited resource lost, unless what it became is what it should be."""
     declared = next((each for each in (catalog.resources if catalog else ()) if each.ref == resource.ref), None)
     asked = _asked(declared.parameters.get("audit")) if declared else frozenset[str]()
@@ -81,6 +83,7 @@ def _audited(phase: PhaseName, catalog: Catalog | None, resource: Resource) -> F
         subject=resource.ref,
         message=f"what Puppet was asked only to watch has changed, and nothing manages it: {events[0].message}",
         declared_at=resource.declared_at,
+        left_by=writer(run, resource.title),
         hint="Give the resource the value it should have, or let the upgrade leave it alone.",
         evidence={"properties": properties, "messages": [event.message for event in events]},
     )

@@ -77,6 +77,9 @@ def _returning(finding: Finding) -> Finding:
         return finding
     return replace(
         finding,
+        left_by=None,  # Puppet makes it whatever the tasks do
+        undone=None,
+        whose="",
         message=f"{finding.message}\nand again in the second run: it comes back every time",
         hint=HINTS["returns"],
         evidence={**finding.evidence, "again": True},
@@ -177,7 +180,7 @@ def _kind(resource: Resource) -> str:
 
 
 def _finding(claims: Claims, phase: PhaseName, applied: _Applied, resource: Resource, kind: str) -> Finding:
-    left = claims.writer(applied.catalog, resource)
+    left, undone = claims.blame(applied.catalog, resource)
     events = [event for event in resource.events if event.property is not None] or list(resource.events)
     evidence: dict[str, JsonValue] = {
         "changes": [_change(event) for event in events],
@@ -196,6 +199,7 @@ def _finding(claims: Claims, phase: PhaseName, applied: _Applied, resource: Reso
         or f"Puppet reports it {kind}",
         declared_at=resource.declared_at,
         left_by=left,
+        undone=undone,
         whose=claims.whose(applied.catalog, resource, left) if phase == "converge" and kind == "change" else "",
         hint=HINTS[kind],
         evidence=evidence,

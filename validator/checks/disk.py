@@ -93,7 +93,7 @@ def writer(run: Run, path: str) -> Left | None:
     for name in ("fault", "upgrade"):
         for span, _ in reversed(tuple(spans.of(run.phase(name)))):
             if path in span.paths:
-                return Left(task=span.name, place=span.place)
+                return Left(task=span.name, place=span.place, did=f"wrote {path}", known="seen")
     return None
 
 
@@ -215,6 +215,7 @@ def _said_ok(run: Run, phase: Phase) -> Iterator[Finding]:
             subject=each.task,
             message=f"the task says it changed nothing, but while it ran {first.path} {what(first)}{more}",
             declared_at=each.place,
+            left_by=Left(task=each.task, place=each.place, did=f"wrote {first.path}", known="seen"),
             hint="`changed_when: false` on something that writes hides it from every check of idempotence: give the "
             "task a truthful `changed_when`, or `creates`/`removes`. A daemon's own state file is declared under "
             "`noise` in the scenario.",

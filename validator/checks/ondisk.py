@@ -97,7 +97,7 @@ class Disk:
         spans = [span for phase in self._phases for run in phase.ansible for span in run.spans if path in span.paths]
         within = [span for span in spans if span.start - SLACK <= at <= span.end + SLACK]
         for span in within[-1:]:
-            return Left(task=span.name, place=span.place)
+            return Left(task=span.name, place=span.place, did=f"wrote {path}", known="seen")
         for task in reversed([task for phase in self._phases for run in phase.ansible for task in run.tasks]):
             if task.args == MARK and task.changed:
                 break  # its arguments are hidden (no_log): it may well have been this one

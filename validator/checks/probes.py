@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from pydantic import JsonValue
 
-from validator.findings import Finding
+from validator.checks.blame import Blame
+from validator.findings import Finding, Left
 from validator.record import ProbeSeen, Run
 
 
@@ -40,6 +41,7 @@ def check(run: Run) -> Iterator[Finding]:
                     subject=probe.name,
                     message=f"after `{phase.name}`: {probe.trouble}",
                     declared_at=places.get(probe.name),
+                    left_by=_left_by(run, probe.name),
                     hint=hint,
                     evidence=evidence,
                 )
@@ -69,3 +71,10 @@ def check(run: Run) -> Iterator[Finding]:
 def _failed_fresh(run: Run) -> dict[str, ProbeSeen]:
     phase = run.phase("fresh")
     return {probe.name: probe for probe in (phase.probes if phase else ()) if probe.trouble}
+
+
+def _left_by(run: Run, name: str) -> Left | None:
+    """Where a probe held after the upgrade and a fault followed: the one task of it that changed something."""
+    upgrade = run.phase("upgrade")
+    held = any(probe.name == name and not probe.trouble for probe in (upgrade.probes if upgrade else ()))
+    return Blame(run).only_change("fault") if held else None

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from validator.checks import spans
 from validator.checks.known import title_of
-from validator.findings import Finding
+from validator.findings import Finding, Left
 from validator.record import (
     AnsibleRun,
     CatalogResource,
@@ -38,6 +38,7 @@ class Who:
     name: str
     place: Place | None = None
     named: bool = True
+    by_task: bool = False
 
     def __str__(self) -> str:
         return self.name if self.place is None else f"{self.name} ({self.place})"
@@ -108,7 +109,7 @@ def starter(phase: Phase, unit: str, moment: float) -> Who:
     if phase.tool == "ansible":
         found = spans.at(phase, moment)
         if found is not None:
-            return Who(name=found[0].name, place=found[0].place)
+            return Who(name=found[0].name, place=found[0].place, by_task=True)
     elif resource := _acted_on(phase, unit):
         return Who(name=resource.ref, place=resource.declared_at)
     return Who(name=UNNAMED[phase.tool], named=False)
@@ -180,6 +181,7 @@ def _by_tasks(run: Run, phase: Phase) -> Iterator[Finding]:
             subject=unit,
             message=f"{unit} was restarted {times(len(starts))}, allowed: {allowed}; by {'; '.join(map(str, by))}",
             declared_at=next((each.place for each in reversed(who) if each.place is not None), None),
+            left_by=left(who[-1], f"restarted {unit}"),
             hint="Let the tasks notify one handler instead of restarting it each, or allow more under `restarts` in "
             "the scenario."
             if phase.name == "upgrade"
@@ -203,6 +205,11 @@ def counted(phase: Phase) -> dict[str, list[UnitEvent]]:
         if not by_itself:
             found.setdefault(event.unit, []).append(event)
     return dict(sorted(found.items()))
+
+
+def left(who: Who, did: str) -> Left | None:
+    """The task that made a unit start, if it was one."""
+    return Left(task=who.name, place=who.place, did=did, known="seen") if who.by_task else None
 
 
 def times(number: int) -> str:

@@ -15,7 +15,7 @@ from pydantic import JsonValue
 
 from validator.checks import restarts, spans
 from validator.checks.known import catalogs
-from validator.findings import Finding
+from validator.findings import Finding, Left
 from validator.record import CatalogResource, Phase, PhaseName, Run, Task, TaskSpan, UnitEvent, UnitState
 from validator.redact import MARK
 
@@ -159,6 +159,7 @@ def _death(world: _World, born: tuple[Phase, UnitEvent], later: tuple[UnitEvent,
         message=f"{unit} does not run any more: {why}; it was started {start.time - phase.started:.1f} s into "
         f"`{phase.name}` by {who}, {lived}",
         declared_at=who.place or (resource.declared_at if resource else None),
+        left_by=restarts.left(who, f"started {unit}"),
         hint="Read the unit's own journal in the host: its process was started and then ended."
         if rival is None
         else f"The two exclude each other (`Conflicts=` of a unit): declare one of {unit} and {rival[1]} stopped.",
@@ -226,11 +227,15 @@ def _flapping(world: _World, dead: set[str]) -> Iterator[Finding]:
         lasts = not {"converge", "again"}.isdisjoint(by_phase)
         loud = lasts or max(by_phase.values()) >= FLAPS
         times = ", ".join(f"{number}x in `{name}`" for name, number in by_phase.items())
+        last = [each for boot in world.boots for each in _before_it_fell(tuple(world.events(unit, boot)))][-1:]
         yield Finding(
             rule="service.flapping",
             means="diverged" if loud else "note",
             phase=next(iter(by_phase)),
             subject=unit,
+            left_by=restarts.left(restarts.starter(last[0][0], unit, last[0][1].time), f"started {unit}")
+            if last
+            else None,
             message=f"{unit} ended and was restarted by systemd itself: {times}"
             + ("" if loud else "; it runs now" if _runs(world.end.get(unit)) else ""),
             hint="Its process ends by itself: read the unit's own journal in the host."
@@ -238,6 +243,12 @@ def _flapping(world: _World, dead: set[str]) -> Iterator[Finding]:
             else "Something it needs was away for a moment.",
             evidence={"restarts": {str(name): number for name, number in by_phase.items()}},
         )
+
+
+def _before_it_fell(history: tuple[tuple[Phase, UnitEvent], ...]) -> Iterator[tuple[Phase, UnitEvent]]:
+    """The start after which a unit ended by itself for the first time in one boot."""
+    fell = next((number for number, (_, event) in enumerate(history) if event.kind == "restarts-itself"), 0)
+    yield from [each for each in history[:fell] if each[1].kind == "started"][-1:]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -342,6 +353,9 @@ def _finding(unit: str, what: str, when: _When, states: tuple[UnitState, UnitSta
         subject=unit,
         message=f"{message}; no task asks for that, and the new release does not manage the unit",
         declared_at=when.span.place if when.span else None,
+        left_by=Left(task=when.span.name, place=when.span.place, did=f"{what} {unit}", known="seen")
+        if when.span
+        else None,
         hint="If that is wanted, let a task say so (`service:` with its name); else find the side effect.",
         evidence={"before": _words(before), "state": _words(state)},
     )

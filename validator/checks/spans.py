@@ -72,3 +72,8 @@ def says_changed(found: tuple[Task, ...]) -> bool:
 def may_write(found: tuple[Task, ...]) -> bool:
     """Whether a task did anything on the host besides looking: not when it was skipped."""
     return any(task.status != "skipped" and task.module.rpartition(".")[2] not in LOOKING for task in found)
+
+
+def acts(span: TaskSpan, found: tuple[Task, ...]) -> bool:
+    """Whether a task left something on the host that is not as it was, as far as anybody saw or said."""
+    return may_write(found) and bool(span.paths or span.units or says_changed(found))

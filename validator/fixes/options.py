@@ -37,19 +37,20 @@ def of(wanted: Wanted) -> Iterator[Drafts]:
         draft: Draft = {"name": f"Take {named} out of {path}", MODULE: {**where, "state": "absent"}}
         yield (draft,)
         return
-    values = _values(wanted, section, option)
-    if not values:
+    found = values(wanted)
+    if not found:
         return
-    value: dict[str, JsonValue] = {"value": values[0]} if len(values) == 1 else {"values": values}
+    value: dict[str, JsonValue] = {"value": found[0]} if len(found) == 1 else {"values": [*found]}
     spaces: dict[str, JsonValue] = {} if _has_spaces(wanted) else {"no_extra_spaces": True}
     yield ({"name": f"Set {named} in {path}", MODULE: {**where, **value, **spaces, "create": False}},)
 
 
-def _values(wanted: Wanted, section: str, option: str) -> list[JsonValue]:
+def values(wanted: Wanted) -> list[str]:
     """What the file says; else what the catalog says. Lists are options that are given several times."""
+    _, section, option = file_and_option(wanted)
     found = _written(wanted, section, option)
-    values = found if found is not None else listed(wanted.parameters.get("value"))
-    return [str(value) for value in values if isinstance(value, str | int | float | bool)]
+    known = found if found is not None else listed(wanted.parameters.get("value"))
+    return [str(value) for value in known if isinstance(value, str | int | float | bool)]
 
 
 def _written(wanted: Wanted, section: str, option: str) -> list[JsonValue] | None:

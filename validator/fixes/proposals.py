@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 
 import yaml
 from pydantic import JsonValue
@@ -17,10 +17,11 @@ from validator.checks.relations import kind_of, title_of
 from validator.clear import Clear
 from validator.edited import Edit
 from validator.findings import Finding
-from validator.fixes import execs, files, options, resources, services, site
+from validator.fixes import execs, files, inplace, options, resources, services, site
 from validator.fixes.site import Site
 from validator.fixes.wanted import Draft, Drafts, Wanted
 from validator.record import CatalogResource, Place, Resource, Run
+from validator.redact import Redactor
 from validator.scenario.source import Task
 
 NOT_WORD = re.compile(r"\W+")
@@ -31,11 +32,15 @@ COMMANDS_TRIED = 3  # refreshonly execs that are tried one by one before all of 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """One way to mend a finding: tasks behind another one (None: at the end), edits of tasks that are there."""
+    """One way to mend a finding: tasks behind another one (None: at the end), edits of tasks that are there.
+
+    `anchor` is the task whose values are edited.
+    """
 
     drafts: Drafts = ()
     behind: Task | None = None
     edits: tuple[Edit, ...] = ()
+    anchor: Task | None = None
     note: str = ""
 
     @property
@@ -51,6 +56,7 @@ class Proposer:
     run: Run
     clear: Clear
     site: Site
+    redactor: Redactor
 
     def candidates(self, finding: Finding) -> Iterator[Change]:
         """The ways to mend a finding."""
@@ -60,18 +66,24 @@ class Proposer:
                 yield from self._resource(finding)
             if what == "failure":
                 yield from self._commands(finding)
+                yield from self.without(finding)
         elif finding.rule in _BY_RULE:
             yield from _BY_RULE[finding.rule](self, finding)
 
     def followed(self, change: Change, target: str) -> Change:
         """The change with a restart, or a command, for a refresh that would get lost by it."""
         known = self.clear.parameters.get(target)
-        if known is None or not change.drafts:
+        if known is None or not (change.drafts or change.anchor):
             return change
-        first = {**change.drafts[0], "register": change.register}
-        condition = f"{change.register} is changed"
-        more = tuple(_when(draft, condition) for draft in self._refresh(target, known))
-        return replace(change, drafts=(first, *change.drafts[1:], *more))
+        if change.anchor is None:
+            first, rest, edits = {**change.drafts[0], "register": change.register}, change.drafts[1:], change.edits
+            drafts: Drafts = (first, *rest)
+            condition = f"{change.register} is changed"
+        else:
+            drafts, (condition, more_edits) = change.drafts, self._conditions([change.anchor])
+            edits = (*change.edits, *more_edits)
+        more = (_when(draft, condition) if condition else draft for draft in self._refresh(target, known))
+        return replace(change, drafts=(*drafts, *more), edits=tuple(dict.fromkeys(edits)))
 
     # --- What Puppet changed, or failed to ---
 
@@ -82,11 +94,16 @@ class Proposer:
         wanted = self._wanted(resource)
         behind = self._behind(finding, wanted.path)
         targets = [each.subject for each in finding.consequences if self._would_be_lost(each.subject, behind)]
-        for drafts in resources.candidates(wanted):
-            change = self._change(drafts, behind)
-            for target in targets:
-                change = self.followed(change, target)
-            yield change
+        for change in (*self._in_place(finding, wanted), *self._inserted(wanted, behind)):
+            yield reduce(self.followed, targets, change)
+
+    def _in_place(self, finding: Finding, wanted: Wanted) -> Iterator[Change]:
+        task = self.site.find(finding.left_by.place) if finding.left_by is not None else None
+        if task is not None and (found := inplace.edits(task, wanted, self.redactor)):
+            yield Change(behind=task, edits=found, anchor=task)
+
+    def _inserted(self, wanted: Wanted, behind: Task | None) -> Iterator[Change]:
+        return (self._change(drafts, behind) for drafts in resources.candidates(wanted))
 
     def _notable(self, finding: Finding) -> Resource | None:
         phase = self.run.phase(finding.phase) if finding.phase else None
@@ -204,6 +221,12 @@ class Proposer:
                 return task
         return None
 
+    def without(self, finding: Finding) -> Iterator[Change]:
+        """Where there is nothing that a task could do instead: without the task that did it."""
+        task = self.site.find(finding.left_by.place) if finding.left_by is not None else None
+        if task is not None and (cut := site.removal(task)) is not None and len(self.site.tasks) > 1:
+            yield Change(edits=(cut,), note="it takes the task out: put what else it does somewhere else")
+
     def restarts(self, finding: Finding) -> Iterator[Change]:
         """Restart it once, at the end: without the tasks that restart it before."""
         accounts = [each for each in restarts.accounts(self.run) if each.unit == finding.subject]
@@ -286,6 +309,8 @@ class Proposer:
 
 
 _BY_RULE = {
+    "converge.restart-failed": Proposer.without,
+    "vacuous.audit": Proposer.without,
     "agreement.path": Proposer.path,
     "agreement.unit": Proposer.agreed,
     "disk.task-said-ok": Proposer.silent,

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
 
-from validator import clear as clears
-from validator import edited, record
-from validator.bench import Bench
+from validator import record
 from validator.clear import Clear
-from validator.fixes import resources, trials
+from validator.findings import Finding
+from validator.fixes import ablation, trials
 from validator.fixes.proposals import Proposer
+from validator.fixes.runner import Gathered, Key, Runner, Tried, errors, key, measure
 from validator.fixes.secrets import Vault
 from validator.fixes.site import Site
-from validator.fixes.trials import Board, Key, Tried
+from validator.fixes.trials import Board
 from validator.host.cache import Cache
-from validator.host.layer import Stack
 from validator.progress import Progress
 from validator.record import Fix, Run
 from validator.redact import Redactor
 from validator.scenario.load import Loaded
 from validator.validate import Recorded, validate
 from validator.verdict import judge
-from validator.work import Work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,72 +38,50 @@ class Changed:
 class Mended:
     """A finished validation with its fixes, and the texts that the author's files have with all of them.
 
-    `variables` are the names that the author has to give a value.
+    `variables` are the names that the author has to give a value; `converges`: with the changes nothing is left to do.
     """
 
     recorded: Recorded
-    files: Mapping[Path, Changed]
-    diff: str
-    variables: tuple[str, ...]
-    converges: bool
+    files: Mapping[Path, Changed] = field(default_factory=dict)
+    diff: str = ""
+    variables: tuple[str, ...] = ()
+    converges: bool = False
 
 
-@dataclass
-class _Seen:
-    """What is gathered at the end of a run."""
+def mend(loaded: Loaded, cache: Cache, progress: Progress, *, fix: bool = True, ablate: bool = False) -> Mended:
+    """Run a scenario to its verdict. Where it diverged, find out by more runs what the record leaves open.
 
-    clear: Clear
-    redactor: Redactor
-
-    def __call__(self, work: Work, bench: Bench, fresh: Stack | None) -> None:
-        """Gather it, while the host is there."""
-        self.redactor = work.redactor
-        upgraded = work.upgraded
-        if upgraded is None:
-            return
-        self.clear = clears.gather(work, bench, fresh, upgraded, tuple(_unknown(work, bench)))
-
-
-def _unknown(work: Work, bench: Bench) -> list[str]:
-    """The resources that Puppet changed and no module is known for."""
-    found = []
-    for phase in work.phases:
-        for apply in phase.puppet if phase.name == "converge" else ():
-            for each in apply.report.notable if apply.report else ():
-                parameters = (bench.in_clear or {}).get(each.ref, {})
-                acts = any(event.property is not None for event in each.events)
-                if acts and not resources.is_known(each.kind, each.title, parameters):
-                    found.append(each.ref)
-    return found
-
-
-def mend(loaded: Loaded, cache: Cache, progress: Progress) -> Mended:
-    """Run a scenario to its verdict; where it diverged, find the changes of its tasks that mend it, and try them.
-
-    The record holds the fixes. Raises what `validate` does.
+    With `ablate` which task is at fault, where nobody was seen at it; with `fix` which changes of the tasks mend it.
+    The record holds both. Raises what `validate` does.
     """
-    seen = _Seen(clear=Clear(), redactor=Redactor())
+    seen = Gathered(clear=Clear(), redactor=Redactor())
     recorded = validate(loaded, cache, progress, at_end=seen)
-    result = judge(recorded.run)
-    if result.verdict != "diverged" or loaded.scenario.upgrade.tripleo:
-        return Mended(recorded=recorded, files={}, diff="", variables=(), converges=result.verdict == "converged")
+    if judge(recorded.run).verdict != "diverged" or loaded.scenario.upgrade.tripleo:
+        return Mended(recorded=recorded)
     site = Site(loaded)
+    if ablate:
+        runner = Runner(site=site, cache=cache, progress=progress, about="ablation")
+        measured = ablation.ablate(recorded.run, judge(recorded.run).findings, site, runner)
+        recorded = _kept(recorded, replace(recorded.run, ablations=measured))
+    if not fix:
+        return Mended(recorded=recorded)
+    runner = Runner(site=site, cache=cache, progress=progress, about="fix")
+    return _mended(recorded, seen, site, runner)
+
+
+def _mended(recorded: Recorded, seen: Gathered, site: Site, runner: Runner) -> Mended:
+    result = judge(recorded.run)
     vault = Vault(redactor=seen.redactor, known=_variables(site))
+    proposer = Proposer(recorded.run, seen.clear, site, seen.redactor)
+    first = {key(finding): finding for finding in errors(result)}
     board = Board(site=site, vault=vault)
-    proposer = Proposer(recorded.run, seen.clear, site)
-    first = {trials.key(finding): finding for finding in trials.errors(result)}
     trials.open_attempts(proposer, first.values(), board)
-    board, tried = _search(board, proposer, first, _Trial(site=site, cache=cache, progress=progress))
-    fixes = trials.fixes(board, result, tried, first) if board.attempts else ()
-    shown = [(fix.rule, fix.subject) for fix in fixes]
-    keys = [each for each in board.attempts if each in shown or (fixes and each not in first)]
-    edits = board.edits(keys) if fixes else ()
-    run = replace(recorded.run, fixes=_redacted(fixes, seen.redactor))
-    unfinished = recorded.path.with_suffix(".unfinished")
-    unfinished.write_text(record.dump(run), encoding="utf-8")
-    unfinished.replace(recorded.path)
+    board, tried = _search(board, proposer, first, runner)
+    fixes = tuple(_redacted(trials.fixes(board, result, tried, first), seen.redactor))
+    shown = {(fix.rule, fix.subject) for fix in fixes}
+    edits = board.edits([each for each in board.attempts if each in shown or each not in first]) if fixes else ()
     return Mended(
-        recorded=Recorded(run=run, path=recorded.path),
+        recorded=_kept(recorded, replace(recorded.run, fixes=fixes)),
         files={
             site.directory / name: Changed(before=site.text(name), after=text)
             for name, text in site.patched(edits).items()
@@ -117,26 +92,32 @@ def mend(loaded: Loaded, cache: Cache, progress: Progress) -> Mended:
     )
 
 
+def _kept(recorded: Recorded, run: Run) -> Recorded:
+    """The record with what was found out since, in the place of the one before."""
+    unfinished = recorded.path.with_suffix(".unfinished")
+    unfinished.write_text(record.dump(run), encoding="utf-8")
+    unfinished.replace(recorded.path)
+    return Recorded(run=run, path=recorded.path)
+
+
 def _search(
-    board: Board, proposer: Proposer, first: Mapping[Key, object], trial: Callable[[Board], Tried | None]
+    board: Board, proposer: Proposer, first: Mapping[Key, Finding], runner: Runner
 ) -> tuple[Board, Tried | None]:
     """Try until all is mended or nothing is left to try; the attempts of the best trial, and what it came to."""
     best: tuple[Board, Tried] | None = None
     for _ in range(trials.ROUNDS):
-        if not board.attempts:
+        many = len(board.attempts)
+        if not many:
             break
-        tried = trial(board)
+        tried = runner(board.edits(trial=True), f"{many} change{'' if many == 1 else 's'} of the tasks")
         if tried is None:
             break
-        mended = not tried.failed and tried.result.verdict == "converged"
         usable = not tried.failed and tried.result.verdict != "inconclusive"
-        if usable and (best is None or trials.measure(tried.result) < trials.measure(best[1].result)):
+        if usable and (best is None or measure(tried.result) < measure(best[1].result)):
             best = (_copy(board), tried)
-        if mended or not trials.learn(board, proposer, tried, frozenset(first)):
+        if tried.result.verdict == "converged" or not trials.learn(board, proposer, tried, frozenset(first)):
             break
-    if best is None:
-        return Board(site=board.site, vault=board.vault), None
-    return best
+    return best if best is not None else (Board(site=board.site, vault=board.vault), None)
 
 
 def _copy(board: Board) -> Board:
@@ -145,63 +126,6 @@ def _copy(board: Board) -> Board:
         for each, attempt in board.attempts.items()
     }
     return Board(site=board.site, vault=board.vault, attempts=attempts)
-
-
-@dataclass(kw_only=True)
-class _Trial:
-    """Runs the scenario with the attempts of a board written into a copy of the author's files."""
-
-    site: Site
-    cache: Cache
-    progress: Progress
-    number: int = 0
-
-    def __call__(self, board: Board) -> Tried | None:
-        """What the scenario comes to; None when the files cannot be written together."""
-        self.number += 1
-        many = len(board.attempts)
-        what = f"trial {self.number}: {many} change{'' if many == 1 else 's'} of the tasks"
-        self.progress.phase_starts("fix", what)
-        with self.cache.host_directory(f"fix-{uuid.uuid4().hex[:12]}") as (directory, _):
-            try:
-                edits = board.edits(trial=True)
-                loaded = edited.with_files(self.site.loaded, self.site.patched(edits), directory)
-            except (ValueError, yaml.YAMLError):
-                return None
-            seen = _Seen(clear=Clear(), redactor=Redactor())
-            ran = validate(loaded, self.cache, _Within(self.progress), keep=False, at_end=seen).run
-        result = judge(ran)
-        said = f"{what}: {result.verdict}, {trials.measure(result)} left to do"
-        self.progress.phase_ends("fix", said, seconds=ran.seconds, cached=False)
-        return Tried(result=result, run=ran, clear=seen.clear, failed=_failed(ran))
-
-
-def _failed(run: Run) -> str:
-    """The name of the task that failed and ended the upgrade."""
-    for phase in run.phases:
-        for tasks in phase.ansible:
-            for task in reversed(tasks.tasks):
-                if tasks.trouble and task.status in {"failed", "unreachable"}:
-                    return task.name
-    return ""
-
-
-@dataclass
-class _Within:
-    """A listener for a run that is a part of another one: its phases are what that one is doing."""
-
-    outer: Progress
-
-    def phase_starts(self, name: str, what: str) -> None:
-        """A phase of the inner run begins."""
-        self.outer.doing(f"{name}: {what}")
-
-    def doing(self, what: str) -> None:
-        """Within that phase."""
-        self.outer.doing(what)
-
-    def phase_ends(self, name: str, what: str, *, seconds: float, cached: bool) -> None:
-        """The outer run says when all of it is over."""
 
 
 def _variables(site: Site) -> dict[str, str]:
@@ -220,9 +144,11 @@ def _variables(site: Site) -> dict[str, str]:
     return found
 
 
-def _redacted(fixes: tuple[Fix, ...], redactor: Redactor) -> tuple[Fix, ...]:
-    """Fixes as a record may hold them: an author's own line beside an edit may show a secret."""
-    return tuple(
-        replace(fix, tasks=redactor.text(fix.tasks), diff=redactor.text(fix.diff), subject=fix.subject, note=fix.note)
-        for fix in fixes
-    )
+def _redacted(fixes: Iterable[Fix], redactor: Redactor) -> Iterator[Fix]:
+    """Fixes as a record may hold them: an author's own line beside an edit may show a secret.
+
+    One whose tasks would show one, in a name for instance, is left out: what was taken out of it could not be pasted.
+    """
+    for fix in fixes:
+        if redactor.text(fix.tasks) == fix.tasks:
+            yield replace(fix, diff=redactor.text(fix.diff))

@@ -50,8 +50,7 @@ class Site:
         """The task that begins at a place, if it is one of these."""
         if place is None:
             return None
-        here = (place.file, place.line)
-        return next((task for task in self.tasks if (written(self.directory / task.file), task.line) == here), None)
+        return next((task for task in self.tasks if self.place_of(task) == place), None)
 
     def place(self, edits: Iterable[Edit]) -> Place | None:
         """Where the first of the edits is."""
@@ -60,6 +59,10 @@ class Site:
             line = text.count("\n", 0, edit.at) + (1 if edit.until > edit.at else 0)
             return Place(file=written(self.directory / edit.file), line=max(line, 1))
         return None
+
+    def place_of(self, task: Task) -> Place:
+        """Where a task stands, as the author names the file."""
+        return Place(file=written(self.directory / task.file), line=task.line)
 
     def text(self, file: str) -> str:
         """A file's text."""
@@ -150,6 +153,11 @@ def removal(task: Task) -> Edit | None:
     end = task.end
     end = end + 1 if task.text[end : end + 1] == "\n" else end
     return Edit(file=task.file, at=start, until=end, text="")
+
+
+def silenced(task: Task) -> Edit | None:
+    """The edit that puts a task that does nothing in place of one."""
+    return _difference(task.file, task.text, task.without())
 
 
 def with_key(task: Task, key: str, value: str) -> Edit | None:

@@ -9,35 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from validator.clear import Clear
 from validator.edited import Edit
 from validator.findings import Finding
 from validator.fixes import layout
 from validator.fixes.proposals import Change, Proposer
+from validator.fixes.runner import Key, Tried, key, measure
 from validator.fixes.secrets import Vault
 from validator.fixes.site import Site
 from validator.fixes.wanted import Draft
-from validator.record import Fix, FixStatus, Run
+from validator.record import Fix, FixStatus
 from validator.verdict import Result
 
-Key = tuple[str, str]  # a finding's rule and subject
 ROUNDS = 6  # trials of one set of findings
-FIRST = ("converge.", "refresh.", "restart.", "service.", "disk.")  # what else differs may follow from these
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tried:
-    """What came of one trial. `failed` is the name of a task that failed, `stuck` why there is no verdict."""
-
-    result: Result
-    run: Run
-    clear: Clear
-    failed: str = ""
-
-    @property
-    def left(self) -> dict[Key, Finding]:
-        """What is wrong with the changes."""
-        return {key(finding): finding for finding in errors(self.result)}
+# What else differs may follow from these.
+FIRST = ("converge.", "refresh.", "restart.", "service.", "disk.", "vacuous.")
 
 
 @dataclass(kw_only=True)
@@ -94,7 +79,9 @@ class Board:
     def owner(self, task: str) -> Key | None:
         """The attempt that a task belongs to."""
         for each, attempt in self.attempts.items():
-            if any(str(draft["name"]) == task for draft in attempt.change.drafts):
+            change = attempt.change
+            anchored = change.anchor is not None and change.anchor.name == task
+            if anchored or any(str(draft["name"]) == task for draft in change.drafts):
                 return each
         return None
 
@@ -103,16 +90,6 @@ class Board:
         if not self.attempts[each].next():
             del self.attempts[each]
             self.spent.add(each)
-
-
-def key(finding: Finding) -> Key:
-    """What a finding is called, here and in another run."""
-    return finding.rule, finding.subject
-
-
-def errors(result: Result) -> tuple[Finding, ...]:
-    """What keeps a result from being converged."""
-    return tuple(finding for finding in result.findings if finding.means != "note")
 
 
 def open_attempts(proposer: Proposer, found: Iterable[Finding], board: Board) -> None:
@@ -176,15 +153,6 @@ def _caused(board: Board, proposer: Proposer, finding: Finding) -> bool:
     for owner in dict.fromkeys(owners):
         board.give_up(owner)
     return bool(owners)
-
-
-def measure(result: Result) -> int:
-    """How much is left to do: resources that Puppet changed or failed, and what other witnesses found."""
-    done = 0
-    for phase in result.phases:
-        if phase.name == "converge":
-            done = sum(int(str(phase.counts.get(name, 0))) for name in ("changed", "failed"))
-    return done + sum(not finding.rule.startswith(("converge.", "again.")) for finding in errors(result))
 
 
 def fixes(board: Board, before: Result, tried: Tried | None, first: Mapping[Key, Finding]) -> tuple[Fix, ...]:

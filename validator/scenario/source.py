@@ -75,9 +75,8 @@ class Task:
 
     def replaced(self, node: yaml.Node, text: str) -> str:
         """The file with another text for a node; its anchor stays, for those who refer to it."""
-        start = node.start_mark.index
-        anchor = ANCHOR.match(self.text, start)
-        return self.text[: anchor.end() if anchor else start] + text + self.text[_end(node, self.text) :]
+        start, end = extent(self, node)
+        return self.text[:start] + text + self.text[end:]
 
     def without(self) -> str:
         """The file with a task that does nothing in place of this one.
@@ -188,6 +187,21 @@ def mapping(node: yaml.Node) -> dict[str, tuple[yaml.Node, yaml.Node]]:
 def scalar(node: yaml.Node) -> str | None:
     """The text of a scalar; None for others."""
     return str(node.value) if isinstance(node, yaml.ScalarNode) else None
+
+
+def extent(task: Task, node: yaml.Node) -> tuple[int, int]:
+    """From where to where a node's text goes; an anchor before it is left out."""
+    start = node.start_mark.index
+    anchor = ANCHOR.match(task.text, start)
+    return anchor.end() if anchor else start, _end(node, task.text)
+
+
+def written(value: str, node: yaml.ScalarNode) -> str:
+    """How a value is written in one line, in the style of another one's node."""
+    if node.style == "'" and "\n" not in value:
+        return "'" + value.replace("'", "''") + "'"
+    plain = yaml.safe_dump(value, width=100_000, allow_unicode=True).removesuffix("\n").removesuffix("\n...")
+    return f'"{_escaped(value)}"' if node.style == '"' or "\n" in plain else plain
 
 
 def changed(node: yaml.ScalarNode) -> str:
