@@ -10,6 +10,7 @@ import yaml
 from validator.fixes.wanted import Draft
 
 WIDTH = 110
+STRING = "tag:yaml.org,2002:str"
 EXPRESSION = re.compile(r"\{\{|\{%|\{#")
 
 
@@ -28,8 +29,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.Node:
-    style = "|" if "\n" in value else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+    quoted = yaml.safe_dump(value, width=100_000).startswith(("'", '"'))
+    style = "|" if "\n" in value else '"' if quoted else None
+    return dumper.represent_scalar(STRING, value, style=style)
 
 
 def _unsafe(dumper: yaml.SafeDumper, value: _Unsafe) -> yaml.Node:

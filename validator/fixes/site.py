@@ -53,11 +53,10 @@ class Site:
         return next((task for task in self.tasks if self.place_of(task) == place), None)
 
     def place(self, edits: Iterable[Edit]) -> Place | None:
-        """Where the first of the edits is."""
+        """Where the first of the edits is: the last line of what it goes behind, or the line that it changes."""
         for edit in edits:
             text = self.text(edit.file)
-            line = text.count("\n", 0, edit.at) + (1 if edit.until > edit.at else 0)
-            return Place(file=written(self.directory / edit.file), line=max(line, 1))
+            return Place(file=written(self.directory / edit.file), line=text.count("\n", 0, edit.at) + 1)
         return None
 
     def place_of(self, task: Task) -> Place:
@@ -141,8 +140,9 @@ def _behind(task: Task, drafts: Sequence[Draft]) -> Edit | None:
 
 
 def _is_airy(task: Task) -> bool:
-    """Whether the file has empty lines between tasks."""
-    return re.search(r"\n[ \t]*\n[ \t]*(?:#[^\n]*\n[ \t]*)*- ", task.text) is not None
+    """Whether there are empty lines between the task and its neighbours."""
+    start = task.text.rfind("\n", 0, task.node.start_mark.index) + 1
+    return task.text[:start].endswith("\n\n") or task.text[task.end :].startswith("\n\n")
 
 
 def removal(task: Task) -> Edit | None:
@@ -151,7 +151,7 @@ def removal(task: Task) -> Edit | None:
         return None
     start = task.text.rfind("\n", 0, task.node.start_mark.index) + 1
     end = task.end
-    end = end + 1 if task.text[end : end + 1] == "\n" else end
+    end += len("\n\n" if task.text.startswith("\n\n", end) else "\n" if task.text.startswith("\n", end) else "")
     return Edit(file=task.file, at=start, until=end, text="")
 
 
