@@ -56,6 +56,8 @@ def run(case: Path, expected: dict[str, Any]) -> Row:
         text=True,
         check=False,
     )
+    if done.returncode not in (0, 1, 3) or not done.stdout:
+        raise SystemExit(f"{name} ended with status {done.returncode}:\n{done.stderr}")
     result = json.loads(done.stdout)
     first: dict[str, Any] = next((finding for finding in result["findings"] if finding["severity"] == "error"), {})
     wanted = expected.get("first", {})
@@ -73,7 +75,7 @@ def run(case: Path, expected: dict[str, Any]) -> Row:
 
 
 def main() -> None:
-    rows = []
+    rows: list[Row] = []
     print(f"{'case':<58} cause blame fix        zero  seconds")
     for case, expected in cases(sys.argv[1:]):
         row = run(case, expected)

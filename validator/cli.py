@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +17,7 @@ from validator import __version__
 from validator.errors import Exit, UsageError
 from validator.host import doctor as doctor_module
 from validator.host.cache import Cache
-from validator.render import RENDERERS, listing
+from validator.render import RENDERERS, listing, page, text
 from validator.render.live import Live
 from validator.render.schema import result_schema
 from validator.scenario import load, template
@@ -49,7 +50,7 @@ Output = Annotated[
     Path | None, typer.Option("--output", "-o", help="Write the result there instead of to standard output.")
 ]
 Details = Annotated[
-    bool, typer.Option("--details", help="Also list every path that differs, and what was left out as noise.")
+    bool, typer.Option("--details", help="Also list all consequences, paths that differ, and what is noise.")
 ]
 SCENARIOS = Path("scenarios")
 
@@ -114,7 +115,7 @@ def fix(
     with Live(Console(stderr=True)) as progress:
         mended = mend(loaded, Cache.open(), progress)
     result = judge_run(mended.recorded.run, records=(mended.recorded.path,))
-    _write(RENDERERS[format](result, details=False), output)
+    _write(_shown(result, format, output, details=False), output)
     for why in mended.unmended:
         typer.echo(f"no fix: {why}", err=True)
     if patch is not None:
@@ -379,8 +380,14 @@ def _writable(output: Path | None) -> None:
 
 
 def _deliver(result: Result, name: str, output: Path | None, *, details: bool) -> None:
-    _write(RENDERERS[name](result, details=details), output)
+    _write(_shown(result, name, output, details=details), output)
     raise typer.Exit(result.exit_code)
+
+
+def _shown(result: Result, name: str, output: Path | None, *, details: bool) -> str:
+    if name == "text" and output is None:
+        return text.render(result, details=details, screen=page.look(sys.stdout, os.environ))
+    return RENDERERS[name](result, details=details)
 
 
 def _write(text: str, output: Path | None) -> None:

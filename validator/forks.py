@@ -22,7 +22,7 @@ def agreement(work: Work, bench: Bench, fresh: Stack | None) -> Agreement | None
         return None
     work.progress.doing("comparing with a host that Puppet alone deployed")
     return Agreement(
-        disk=disk.observe(fresh, bench.stack, work.redactor, noise=bench.noise),
+        disk=disk.observe(fresh, bench.stack, work.redactor, noise=bench.noise, both_ways=True),
         fresh_units=deployed.services.states if deployed.services else (),
         upgraded_units=again.services.states if again.services else (),
     )

@@ -23,6 +23,8 @@ TaskStatus = Literal["ok", "failed", "ignored", "skipped", "unreachable"]
 # Ansible's modules that run a command line as it is written.
 COMMAND_MODULES = frozenset({"command", "shell", "raw", "script"})
 EventStatus = Literal["success", "failure", "noop", "audit"]
+Form = Literal["text", "ini", "yaml", "json", "binary"]
+Patch = tuple[dict[str, JsonValue], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,13 +278,18 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """How a file's content differs, redacted: a unified diff of the text and, where the text has a structure, an
-    RFC 6902 patch over the parsed tree. In an ini tree the path is `/section/option` and a value that is given
-    several times is a list. An empty patch says that the texts mean the same."""
+    """How a file's content differs, redacted: a unified diff of the text and an RFC 6902 patch over its tree.
 
-    form: Literal["text", "ini", "yaml", "json", "binary"]
+    Where the text has a structure the tree is the parsed one: in that of an ini file the path is `/section/option` and
+    a value that is given several times is a list. Else it is the list of lines. An empty patch says that the texts
+    mean the same; None, that it would be too long, or that there is no text. `back` leads the other way; it is there
+    where somebody has to go that way, from the upgraded host to the fresh one.
+    """
+
+    form: Form
     diff: str = ""
-    patch: tuple[dict[str, JsonValue], ...] | None = None
+    patch: Patch | None = None
+    back: Patch | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,9 +11,10 @@ from typing import Literal
 
 from pydantic import JsonValue
 
-from validator import checks, waivers
+from validator import checks, drift, waivers
 from validator.checks import numbers, restarts
 from validator.checks.restarts import RestartAccount
+from validator.drift import Drift
 from validator.errors import Exit
 from validator.findings import Finding, Left, Severity
 from validator.record import Kind, Phase, Run, SelfTest
@@ -34,7 +35,7 @@ class Result:
     """What one validation came to. `records` are files that `validate judge` reads, `file` is the scenario's.
 
     `restarts` are those on the upgraded host, by whom; `compared` is how much the checks that hold witnesses against
-    each other had to look at.
+    each other had to look at. `drift` is what Puppet changed, or a fresh host has otherwise, whatever the findings say.
     """
 
     scenario: str
@@ -52,6 +53,7 @@ class Result:
     digest: str
     file: str = ""
     selftest: SelfTest | None = None
+    drift: tuple[Drift, ...] = ()
     schema: str = field(default=SCHEMA)
 
     @property
@@ -114,6 +116,7 @@ def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
         digest=run.subject.digest,
         file=run.subject.file,
         selftest=run.subject.selftest,
+        drift=drift.of(run),
     )
 
 

@@ -14,7 +14,7 @@ from tests.unit import builders as make
 from validator import comparison, record, results
 from validator.comparison import Comparison, Restarted, Seen, Summary, compare
 from validator.errors import Exit, ScenarioError, UsageError, ValidatorError
-from validator.findings import Waived
+from validator.findings import Left, Waived
 from validator.record import Kind
 from validator.render import RENDERERS
 from validator.render import comparison as rendered
@@ -270,6 +270,52 @@ def test_keys_of_a_later_version_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "r.json").write_text(json.dumps({**shown, "more": 1, "file": "elsewhere"}), encoding="utf-8")
     read = results.load(tmp_path / "r.json")
     assert (read.restarts, read.file) == (None, str(tmp_path / "r.json"))
+
+
+def test_results_with_and_without_fixes_blame_and_drift_are_compared(tmp_path: Path) -> None:
+    """Those of before there were such keys, and those of when they were looked for."""
+    place = record.Place(file="upgrade.yml", line=3)
+    fix = record.Fix(
+        rule="converge.change",
+        subject="File[/a]",
+        tasks="- a\n",
+        diff="",
+        place=place,
+        status="verified",
+        before=1,
+        after=0,
+    )
+    changed = make.phase("converge", make.applied("t3", make.resource("File[/a]", make.event(), changed=True)))
+    changed = replace(changed, disk=make.disk("/a"))
+    found = judge(replace(make.with_phase(make.healthy(), changed), fixes=(fix,)))
+    left = Left(task="write it", place=place, item=1, did="wrote", known="measured")
+    found = replace(found, findings=tuple(replace(each, left_by=left, undone=left) for each in found.findings))
+    now = json.loads(RENDERERS["json"](found))
+    assert (now["findings"][0]["fix"]["status"], now["drift"][0]["path"]) == ("verified", "/a")
+    older = {name: value for name, value in now.items() if name != "drift"}
+    of_before = {"fix", "undone"}
+    older["findings"] = [{name: finding[name] for name in finding.keys() - of_before} for finding in now["findings"]]
+    for finding in older["findings"]:
+        finding["left_by"] = {"task": "write it", "place": "upgrade.yml:3"}
+    more = {**now, "findings": [*now["findings"], {**now["findings"][0], "subject": "File[/b]"}]}
+    files = {"older": older, "now": now, "more": more}
+    for name, document in files.items():
+        (tmp_path / name).write_text(json.dumps(document), encoding="utf-8")
+    read = {name: results.load(tmp_path / name) for name in files}
+    same = len(now["findings"])
+    assert counts(compare(read["older"], read["now"])) == counts(compare(read["now"], read["older"])) == (0, 0, 0, same)
+    worse = compare(read["older"], read["more"])
+    assert (counts(worse), worse.exit_code) == ((1, 0, 0, same), Exit.DIVERGED)
+    better = compare(read["more"], read["older"])
+    assert (counts(better), better.exit_code) == ((0, 1, 0, same), Exit.CONVERGED)
+
+
+def test_what_a_kept_result_says_is_not_acted_upon() -> None:
+    shown = rendered.text(
+        compare(side(), replace(side(error("a \x1b[31mb\r", "\x9b2Jc\x07")), title="\x1b]0;t\x07\r\n"))
+    )
+    assert not set(shown) & {"\x1b", "\x9b", "\x07", "\r"}
+    assert "a [31mb" in shown
 
 
 RESULT = RENDERERS["json"](judge(make.healthy()))

@@ -174,7 +174,7 @@ Version: 1.0
 
 def compare(before: str | None, after: str | None, path: str = "/etc/nova/nova.conf") -> Content:
     old, new = (None if text is None else text.encode() for text in (before, after))
-    return content.compare(old, new, path=path, redactor=Redactor())
+    return content.compare(old, new, path=path, redactor=Redactor(), both_ways=True)
 
 
 def tree_of(text: str, path: str = "/etc/nova/nova.conf") -> JsonValue:
@@ -396,6 +396,66 @@ def test_applying_a_patch_gives_the_other_tree() -> None:
     assert differing > 1500
 
 
+def random_text(chance: random.Random) -> str | None:
+    if chance.random() < 0.1:
+        return None
+    words = ["", "a", "b", "  c", "Listen 80", "\x0c", "a/b~c", "\r", "\u2028x", "é"]
+    text = "\n".join(chance.choice(words) for _ in range(chance.randrange(9)))
+    return text + chance.choice(["", "\n"])
+
+
+def edges(chance: random.Random) -> list[tuple[str | None, str | None, str]]:
+    """Contents of one path at two moments: all forms, missing, empty and broken ones, and a change of the form."""
+    inis: list[str | None] = [random_ini(chance) for _ in range(300)]
+    without_secrets = NOVA.replace("nova:p%40ssw0rd@", "").replace("nova:novaDBpw@", "")
+    inis += [without_secrets, MY_CNF, "# nothing yet\n", "", None, "broken {\n", VHOST, "[a/b]\nx~y = 1\nx~y = 2\n"]
+    yamls: list[str | None] = [yaml.safe_dump(random_tree(chance)) for _ in range(300)]
+    yamls += [
+        HIERA.replace("password", "user"),
+        None,
+        "",
+        "- 1\n",
+        "a: [1\n",
+        "--- {a: 1}\n--- {b: 2}\n",
+        "/etc/a~b: {80: [~]}\n",
+    ]
+    jsons: list[str | None] = [json.dumps(random_tree(chance)) for _ in range(300)]
+    jsons += [None, "", "{", "[]", '{"a": {"b": [1, {"c": null}]}}']
+    texts = [random_text(chance) for _ in range(300)]
+    of = {"/etc/x.conf": inis, "/etc/x.yaml": yamls, "/etc/x.json": jsons, "/etc/motd": texts}
+    return [(chance.choice(some), chance.choice(some), path) for path, some in of.items() for _ in range(250)]
+
+
+def test_both_patches_of_two_contents_lead_from_one_tree_to_the_other() -> None:
+    chance = random.Random(20261125)  # noqa: S311  # seeded on purpose: a failure can be had again
+    forms: dict[str, int] = {}
+    for before, after, path in edges(chance):
+        found = compare(before, after, path)
+        assert found.patch is not None
+        assert found.back is not None
+        old, new = (trees.tree_of(text, path, found.form) for text in (before, after))
+        assert json.dumps(jsonpatch.apply_patch(old, list(found.patch)), sort_keys=True) == json.dumps(
+            new, sort_keys=True
+        )
+        assert json.dumps(jsonpatch.apply_patch(new, list(found.back)), sort_keys=True) == json.dumps(
+            old, sort_keys=True
+        )
+        assert bool(found.patch) == bool(found.back)
+        if found.form == "text" and before is not None:
+            assert isinstance(old, list)
+            assert "\n".join(map(str, old)) == before
+        forms[found.form] = forms.get(found.form, 0) + 1
+    assert forms.keys() == {"ini", "yaml", "json", "text"}
+    assert min(forms.values()) > 50
+
+
+def test_a_text_that_would_make_a_very_long_patch_has_none() -> None:
+    long = "a line of some length\n" * 4_000
+    assert compare(None, long, "/x").patch is None
+    assert compare(None, long, "/x").back == ({"op": "replace", "path": "", "value": []},)
+    assert compare(long, "\n".join(str(n) for n in range(20_001)), "/x").patch is None
+
+
 def test_the_patch_of_a_text_leads_from_its_tree_to_the_other() -> None:
     after = NOVA.replace("metadata\n", "\n").replace("nova.y", "nova.z") + "[new]\na=1\n"
     found = compare(NOVA, after)
@@ -487,13 +547,21 @@ def test_an_ini_file_that_held_only_remarks_had_an_empty_tree() -> None:
 
 def test_a_file_that_is_no_longer_ini_is_compared_as_text() -> None:
     found = compare("[a]\nb = 1\n", "broken {\n")
-    assert (found.form, found.patch) == ("text", None)
+    assert (found.form, found.patch) == (
+        "text",
+        (
+            {"op": "replace", "path": "/0", "value": "broken {"},
+            {"op": "remove", "path": "/1"},
+        ),
+    )
     assert "+broken {" in found.diff
 
 
 def test_vhosts_are_text() -> None:
     found = compare(VHOST, VHOST.replace("processes=1", "processes=2"), "/etc/apache2/sites-available/a.conf")
-    assert (found.form, found.patch) == ("text", None)
+    (operation,) = found.patch or ()
+    assert (found.form, operation["op"], operation["path"]) == ("text", "replace", "/5")
+    assert "processes=2" in str(operation["value"])
     assert "processes=2" in found.diff
 
 
@@ -506,9 +574,9 @@ def test_binary_and_huge_files_are_not_looked_into(side: bytes) -> None:
 
 
 def test_equal_contents_have_no_diff() -> None:
-    assert compare(NOVA, NOVA) == Content(form="ini", diff="", patch=())
-    assert compare(VHOST, VHOST, "/x") == Content(form="text")
-    assert compare(None, None, "/x") == Content(form="text")
+    assert compare(NOVA, NOVA) == Content(form="ini", patch=(), back=())
+    assert compare(VHOST, VHOST, "/x") == Content(form="text", patch=(), back=())
+    assert compare(None, None, "/x") == Content(form="text", patch=(), back=())
 
 
 def test_a_missing_line_end_is_told() -> None:
@@ -624,7 +692,7 @@ def test_no_secret_leaves_a_file_with_a_structure(text: Callable[[str], str], pa
     for one, two in ((before, other), (other, before), (None, before), (before, None), (before, changed)):
         found = compare(one, two, path)
         assert found.form in {"ini", "yaml", "json"}
-        shown = found.diff + json.dumps(found.patch, ensure_ascii=False)
+        shown = found.diff + json.dumps([found.patch, found.back], ensure_ascii=False)
         assert not any(form in shown for form in written), shown
         if one != two:
             assert found.diff.startswith("--- ")
@@ -647,7 +715,7 @@ def test_no_password_of_a_url_or_a_remark_leaves(line: str, secret: str) -> None
     for after in (before.replace("other = 1", "other = 2"), before.replace(secret, "new-one-9"), None):
         found = compare(before, after)
         assert found.form == "ini"
-        shown = found.diff + json.dumps(found.patch)
+        shown = found.diff + json.dumps([found.patch, found.back])
         assert secret not in shown
         assert "ss9w" not in shown
         assert "new-one-9" not in shown
@@ -693,12 +761,12 @@ def test_secrets_of_one_file_are_known_to_the_next() -> None:
     content.teach(None, path="/x.conf", redactor=redactor)
     content.teach(b"\0", path="/x.conf", redactor=redactor)
     found = content.compare(None, b"[a]\nb = swordfish-1\n", path="/y.conf", redactor=redactor)
-    assert "swordfish-1" not in found.diff + json.dumps(found.patch)
+    assert "swordfish-1" not in found.diff + json.dumps([found.patch, found.back])
 
 
 def test_a_value_that_yaml_shares_with_a_password_is_one() -> None:
     found = compare(None, "base: &x swordfish-1\npassword: *x\n", "/x.yaml")
-    assert "swordfish-1" not in found.diff + json.dumps(found.patch)
+    assert "swordfish-1" not in found.diff + json.dumps([found.patch, found.back])
 
 
 def test_a_byte_order_mark_moves_no_secret_out_of_its_cover() -> None:
@@ -746,7 +814,7 @@ def test_no_private_key_leaves(text: str, path: str) -> None:
     other = text.replace("qx9", "qx8")
     for before, after in ((None, text), (text, None), (text, other)):
         found = compare(before, after, path)
-        shown = found.diff + json.dumps(found.patch)
+        shown = found.diff + json.dumps([found.patch, found.back])
         assert not any(word in shown for word in ("MIIE", "short", "qx9", "qx8", "PRIVATE")), shown
         assert MARK in shown
 
@@ -760,7 +828,14 @@ def test_of_a_shadow_file_only_names_are_shown(path: str) -> None:
     redactor = Redactor()
     after = before.replace("ijkl", "mnop") + "x:!:1::\nno colon here\n"
     found = content.compare(before.encode(), after.encode(), path=path, redactor=redactor)
-    assert (found.form, found.patch) == ("text", None)
+    assert (found.form, found.patch) == (
+        "text",
+        (
+            {"op": "replace", "path": "/1", "value": f"nova:{MARK}"},
+            {"op": "add", "path": "/2", "value": f"x:{MARK}"},
+            {"op": "add", "path": "/3", "value": MARK},
+        ),
+    )
     assert found.diff.split("\n")[3:] == [
         f" root:{MARK}",
         f"-nova:{MARK}",
@@ -780,7 +855,7 @@ def test_when_secrets_cannot_be_located_nothing_is_shown() -> None:
     text = '{"strange": "\x7f", "password": "q7Zx"}'
     found = compare(None, text, "/x.json")
     assert found.diff.startswith("not shown: ")
-    assert "q7Zx" not in json.dumps(found.patch)
+    assert "q7Zx" not in json.dumps([found.patch, found.back])
 
 
 def test_packages_whose_installed_version_differs_are_told() -> None:

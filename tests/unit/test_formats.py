@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import gzip
+import random
 import re
 from dataclasses import replace
 from json import loads
@@ -18,9 +20,11 @@ from tests.unit import builders as make
 from tests.unit.test_docs import documented
 from validator import record
 from validator.checks.restarts import RestartAccount, Who
+from validator.drift import Digests, Drift, Metadata
 from validator.findings import Consequence, Finding, Left, Meaning, Waived
-from validator.record import Place, Run, SelfTest
-from validator.render import github, json, junit, markdown, parts, sarif, schema
+from validator.record import Fix, Place, Run, SelfTest
+from validator.render import github, hunks, json, junit, markdown, parts, sarif, schema
+from validator.render.hunks import Replacement
 from validator.verdict import Result, judge
 
 RECORDS = sorted((Path(__file__).resolve().parents[1] / "fixtures" / "records").glob("*.json.gz"))
@@ -63,6 +67,53 @@ def runs() -> list[Run]:
     ]
 
 
+DIFF = """\
+--- scenarios/my shop/upgrade.yml
++++ scenarios/my shop/upgrade.yml
+@@ -6,2 +6,4 @@
+ - name: write it
+   fail:
++- name: "```"
++  copy: {dest: /etc/shop.conf, mode: "0640"}
+"""
+FIX = Fix(
+    rule="converge.change",
+    subject="File[/etc/shop.conf]",
+    tasks='- name: "```"\n  copy: {dest: /etc/shop.conf, mode: "0640"}\n',
+    diff=DIFF,
+    place=IN_TREE,
+    status="verified",
+    before=3,
+    after=0,
+    variables=("shop_password",),
+    note="Take it from a *vault*.",
+)
+DRIFTED = Drift(
+    path="/etc/shop.conf",
+    phase="converge",
+    kind="content",
+    form="text",
+    patch=({"op": "replace", "path": "/0", "value": "a"}, {"op": "remove", "path": "/1"}),
+    digests=None,
+    metadata=Metadata(
+        is_={"kind": "file", "mode": "0644", "owner": 0, "group": 0},
+        should={"kind": "file", "mode": "0640", "owner": 0, "group": 0},
+        patch=({"op": "replace", "path": "/mode", "value": "0640"},),
+    ),
+    aspects=("mode",),
+    resources=("File[/etc/shop.conf]",),
+)
+MISSING = replace(
+    DRIFTED,
+    phase="fresh",
+    kind="added",
+    form="binary",
+    patch=None,
+    digests=Digests(is_=None, should="a" * 64),
+    metadata=Metadata(
+        is_={}, should={"kind": "link", "link": "/a"}, patch=({"op": "add", "path": "/kind", "value": 1},)
+    ),
+)
 EVERYTHING = result(
     finding(
         left_by=Left(task="write it", place=IN_TREE),
@@ -70,6 +121,8 @@ EVERYTHING = result(
         whose="clash",
         evidence={"diff": "--- a\n+++ b\n-```\n+</details>"},
         consequences=(Consequence(subject="Service[shop]", message="refreshed"),),
+        undone=Left(task="the one before", place=IN_TREE, item=["a", 1], did="wrote", known="measured"),
+        fix=FIX,
     ),
     finding("inconclusive", rule="upgrade.failed", subject="a task", evidence={"output": ["one", "", "two"]}),
     finding("unproven", rule="service.failed", subject="shop.service", declared_at=None),
@@ -82,6 +135,7 @@ EVERYTHING = result(
     ),
     verdict="inconclusive",
     selftest=SelfTest(when=1.0, caught=3, missed=0, equivalent=1),
+    drift=(DRIFTED, MISSING),
     records=("/var/cache/record.json",),
 )
 ALL = [EVERYTHING, result(), result(finding(subject=NASTY, message=NASTY, hint=NASTY), title=NASTY, scenario=NASTY)]
@@ -104,11 +158,24 @@ def test_what_is_written_fits_the_schema(each: Result) -> None:
     assert wrong(loads(json.render(each))) == []
 
 
+def test_the_example_of_the_reference_fits_the_schema() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "result.md").read_text(encoding="utf-8")
+    _, _, example = page.partition("## Example\n")
+    assert wrong(loads(example.partition("```json\n")[2].partition("```")[0])) == []
+
+
 def paths(document: object, *above: str | int) -> list[tuple[str | int, ...]]:
     """Every key in the document that the schema names: not those of maps, whose keys are data."""
     if isinstance(document, list):
         return [path for number, each in enumerate(document) for path in paths(each, *above, number)]
-    if not isinstance(document, dict) or above[-1:] in [("evidence",), ("services",), ("changed",), ("left_out",)]:
+    if not isinstance(document, dict) or above[-1:] in [
+        ("is",),
+        ("should",),
+        ("evidence",),
+        ("services",),
+        ("changed",),
+        ("left_out",),
+    ]:
         return []
     if above[-1:] in [("counts",), ("witnesses",), ("compared",)]:
         return []
@@ -119,6 +186,7 @@ def test_a_misspelt_or_missing_key_does_not_fit() -> None:
     text = json.render(EVERYTHING)
     named = paths(loads(text))
     assert ("findings", 0, "left_by", "place") in named
+    assert ("drift", 0, "metadata", "patch", 0, "op") in named
     for *above, key in named:
         document = loads(text)
         there: Any = document
@@ -128,6 +196,36 @@ def test_a_misspelt_or_missing_key_does_not_fit() -> None:
         assert wrong(document) != []
         there[f"{key}s"] = value
         assert wrong(document) != []
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("drift", 0, "metadata", "is", "modus"), "0644"),
+        (("drift", 0, "metadata", "is", "owner"), "root"),
+        (("drift", 0, "phase"), "upgrade"),
+        (("drift", 0, "kind"), "touched"),
+        (("drift", 0, "patch", 0, "op"), "move"),
+        (("drift", 0, "patch", 0, "path"), "0"),
+        (("drift", 0, "patch", 1, "value"), 1),
+        (("drift", 1, "digests", "should"), "x"),
+    ],
+)
+def test_drift_of_another_shape_does_not_fit(where: tuple[str | int, ...], value: object) -> None:
+    document = loads(json.render(EVERYTHING))
+    assert wrong(document) == []
+    there: Any = document
+    for step in where[:-1]:
+        there = there[step]
+    there[where[-1]] = value
+    assert wrong(document) != []
+
+
+def test_json_has_every_character_and_shows_none_that_a_terminal_acts_upon() -> None:
+    said = "\x00\x1b[2J\x7f\x9b2J\x85\ud800 \u00e9 \U0001f600"
+    text = json.render(result(finding(message=said)))
+    assert re.findall(r"[^\n\x20-\x7e\u00a0-\ud7ff\ue000-\U0010ffff]", text) == []
+    assert loads(text.encode())["findings"][0]["message"] == said
 
 
 def test_the_exit_code_must_say_the_same_as_the_verdict() -> None:
@@ -149,6 +247,8 @@ def test_markdown_says_the_verdict_and_everything_about_a_cause() -> None:
     assert "| declared at | /usr/share/puppet/modules/nova/manifests/init.pp:3 |" in text
     assert "| whose | a clash" in text
     assert "| last task | write it (scenarios/my shop/upgrade.yml:7) |" in text
+    assert "| which undid | the one before (scenarios/my shop/upgrade.yml:7), item" in text
+    assert "| fix | verified: 0 changes (3 without it); goes behind scenarios/my shop/upgrade.yml:7 |" in text
     assert "| to do | Set it. |" in text
     assert "- `Service[shop]`: refreshed" in text
     assert "one\ntwo\n```" in text
@@ -200,6 +300,15 @@ def test_a_diff_cannot_end_its_block() -> None:
     text = markdown.render(EVERYTHING)
     assert "````diff\n--- a\n+++ b\n-```\n+</details>\n````\n\n</details>" in text
     assert '<code class="language-diff">--- a\n+++ b\n-```\n+&lt;/details&gt;\n</code>' in html(text)
+
+
+def test_a_fix_is_folded_and_its_tasks_are_a_block_to_copy() -> None:
+    text = markdown.render(EVERYTHING)
+    assert f"<details><summary>The fix</summary>\n\n````yaml\n{FIX.tasks}````\n\n````diff\n{DIFF}````" in text
+    shown = html(text)
+    assert "variables: shop_password" in shown.replace("\\", "")
+    assert "note: Take it from a *vault*." in shown
+    assert "The fix" not in markdown.render(result(finding()))
 
 
 def test_a_comment_is_never_too_long_for_github_and_says_what_is_left_out() -> None:
@@ -270,6 +379,10 @@ def test_junit_has_a_test_for_each_phase_and_each_cause() -> None:
     assert "last task: write it (scenarios/my shop/upgrade.yml:7)" in failure.text
     assert "| +</details>" in failure.text
     assert "and so: Service[shop]: refreshed" in failure.text
+    assert f"\n{FIX.tasks}" in failure.text
+    assert "| +- name: " in failure.text
+    assert "fix: verified: 0 changes (3 without it); goes behind scenarios/my shop/upgrade.yml:7" in failure.text
+    assert "note: Take it from a *vault*." in failure.text
     text = junit.render(EVERYTHING)
     assert "warning: waiver.unused: *" in text
     assert "waived: restart.converge: shop.service" in text
@@ -300,7 +413,7 @@ def test_a_cached_phase_takes_no_time_in_junit() -> None:
 
 
 def test_characters_that_xml_cannot_hold_are_left_out() -> None:
-    assert parts.clean("a\x00\x1b\x7f\ud800\ufffe\t\n\U0001f600") == "a\x7f\t\n\U0001f600"
+    assert parts.clean("a\x00\x1b\x7f\ud800\ufffe\x9b\t\n\U0001f600") == "a\t\n\U0001f600"
 
 
 # SARIF
@@ -405,6 +518,89 @@ def test_every_family_of_rules_is_described_and_its_page_is_the_right_one() -> N
     assert {family for family in sarif.FAMILIES if f"| `{family}." in page} == sarif.STATIC
 
 
+def test_sarif_can_apply_a_fix_whose_place_is_known() -> None:
+    [found] = log(result(finding(fix=FIX)))["results"]
+    [fix] = found["fixes"]
+    assert fix["description"]["text"].startswith("verified: 0 changes")
+    [change] = fix["artifactChanges"]
+    assert change["artifactLocation"] == {"uri": "scenarios/my%20shop/upgrade.yml", "uriBaseId": "%SRCROOT%"}
+    [replacement] = change["replacements"]
+    # Behind the last line that is shown: there may be none after it.
+    assert replacement["deletedRegion"] == {"startLine": 7, "startColumn": 8, "endLine": 7, "endColumn": 8}
+    assert replacement["insertedContent"]["text"] == "\n" + FIX.tasks.rstrip("\n")
+    assert "- name" not in found["message"]["text"]
+    assert "variables: shop_password" in found["message"]["text"]
+
+
+@pytest.mark.parametrize(
+    "diff",
+    [
+        "",
+        DIFF.replace("scenarios/", "/srv/"),
+        DIFF.replace("scenarios/", "../"),
+        DIFF.replace("+++ scenarios", "+++ other"),
+        DIFF.replace("0640", "[redacted]"),
+        DIFF.replace("@@ -6,2 +6,4 @@\n", ""),
+        DIFF.replace("6,4", "6,5"),
+    ],
+)
+def test_what_sarif_cannot_apply_is_told(diff: str) -> None:
+    [found] = log(result(finding(fix=replace(FIX, diff=diff))))["results"]
+    assert "fixes" not in found
+    assert FIX.tasks in found["message"]["text"]
+    assert "fix: verified" in found["message"]["text"]
+
+
+def test_sarif_changes_no_file_that_only_looks_relative_in_the_difference() -> None:
+    outside = replace(
+        FIX, diff=DIFF.replace("scenarios/", "a/srv/"), place=Place(file="/srv/my shop/upgrade.yml", line=7)
+    )
+    [found] = log(result(finding(fix=outside)))["results"]
+    assert "fixes" not in found
+
+
+def applied(before: str, replacements: tuple[Replacement, ...]) -> str:
+    """As SARIF has it (3.30, 3.57): columns count UTF-16 code units, and no replacement moves another's place."""
+    units = before.encode("utf-16-le")
+    starts = [0, *(match.end() for match in re.finditer(rb"(?:..)*?\n\0", units, re.DOTALL))]
+
+    def offset(line: int, column: int | None) -> int:
+        start = starts[line - 1] if line <= len(starts) else len(units)
+        end = (starts[line] - 2) if line < len(starts) else len(units)
+        return end if column is None else start + 2 * (column - 1)
+
+    for each in reversed(replacements):
+        first, last = offset(each.line, each.column), offset(each.end_line, each.end_column)
+        assert first <= last
+        units = units[:first] + each.text.encode("utf-16-le") + units[last:]
+    return units.decode("utf-16-le")
+
+
+def test_replacements_do_what_the_diff_does() -> None:
+    chance = random.Random(20261126)  # noqa: S311  # seeded on purpose: a failure can be had again
+    words = ["- name: a", "", "  b: 1", "  \U0001f600: c", "--- x", "+++ x", "-", "+", "\\"]
+    told = 0
+    for _ in range(2000):
+        before = [chance.choice(words) for _ in range(chance.randrange(1, 15))]
+        after = list(before)
+        for _ in range(chance.randrange(1, 4)):
+            at = chance.randrange(len(after) + 1)
+            after[at : at + chance.randrange(3)] = [chance.choice(words) for _ in range(chance.randrange(3))]
+        end = chance.choice(["", "\n"])
+        diff = list(difflib.unified_diff(before, after, "u.yml", "u.yml", lineterm="", n=chance.choice([0, 1, 3])))
+        found = hunks.replacements(diff)
+        if found:
+            told += 1
+            assert applied("\n".join(before) + end, found["u.yml"]) == "\n".join(after) + end
+    assert told > 1200
+
+
+def test_replacements_of_several_files_and_of_names_as_git_has_them() -> None:
+    two = DIFF.replace("--- ", "--- a/").replace("+++ ", "+++ b/") + DIFF.replace("upgrade.yml", "vars.yml")
+    assert list(hunks.replacements(two.splitlines())) == ["scenarios/my shop/upgrade.yml", "scenarios/my shop/vars.yml"]
+    assert hunks.replacements([*DIFF.splitlines(), "\\ No newline at end of file"]) == {}
+
+
 # GitHub's commands
 
 
@@ -417,6 +613,8 @@ def test_github_says_the_verdict_first_and_one_command_for_each_finding() -> Non
         "content is 3, should be 2%0Adeclared at: scenarios/my shop/upgrade.yml:7%0Ato do: Set it."
     )
     assert "until 2030-12-31" in lines[5]
+    assert "%0Afix: verified: 0 changes (3 without it); goes behind scenarios/my shop/upgrade.yml:7" in lines[1]
+    assert "copy:" not in lines[1]
 
 
 def test_github_of_a_pass() -> None:

@@ -84,7 +84,7 @@ def _stopped(phase: Phase) -> bool:
 
 def _paths(run: Run, agreement: Agreement) -> Iterator[Finding]:
     known = Known(catalogs(run))
-    found = _topmost(change for change in agreement.disk.changes if _differs(change))
+    found = _topmost(change for change in agreement.disk.changes if differs(change))
     for change, below in found[:FINDINGS]:
         yield _path(run, known, change, below)
     if left := [change.path for change, _ in found[FINDINGS:]]:
@@ -99,7 +99,8 @@ def _paths(run: Run, agreement: Agreement) -> Iterator[Finding]:
         )
 
 
-def _differs(change: PathChange) -> bool:
+def differs(change: PathChange) -> bool:
+    """Whether a path of the two hosts differs in what it means, not only in how it is written."""
     if change.kind == "touched":
         return False
     same_meaning = change.content is not None and change.content.patch == ()

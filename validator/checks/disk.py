@@ -77,7 +77,8 @@ def shown(change: PathChange) -> dict[str, JsonValue]:
         evidence["aspects"] = list(change.aspects)
     if change.content is not None and change.content.diff:
         evidence["diff"] = change.content.diff
-    if change.content is not None and change.content.patch:
+    # Of a text the difference says the same.
+    if change.content is not None and change.content.patch and change.content.form != "text":
         evidence["patch"] = list(change.content.patch)
     return evidence
 

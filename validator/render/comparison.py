@@ -9,6 +9,7 @@ from textwrap import wrap
 from typing import Any
 
 from validator.comparison import Comparison, Seen, Shift, Summary
+from validator.render.page import flat
 
 WIDTH = 100
 PATHS_SHOWN = 3
@@ -17,7 +18,8 @@ WORDS = {"error": "error", "warning": "warning", "info": "note", "waived": "waiv
 
 def text(comparison: Comparison) -> str:
     """Plain text: the answer, the two sides, then what is new, fixed, taken otherwise, and still there."""
-    return "\n".join(_lines(comparison)) + "\n"
+    # A kept result may come from anywhere.
+    return "".join(f"{flat(line)}\n" for line in _lines(comparison))
 
 
 def _lines(comparison: Comparison) -> Iterator[str]:

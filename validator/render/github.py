@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from validator.errors import Exit
 from validator.findings import Finding, Severity
 from validator.render import parts
-from validator.render.text import HEADLINES
+from validator.render.words import HEADLINES
 from validator.verdict import Result
 
 COMMANDS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "notice"}

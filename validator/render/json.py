@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from typing import Any
 
+from validator.drift import Drift
 from validator.findings import Finding, Left
 from validator.record import Place
 from validator.verdict import Result
+
+# What JSON need not escape and a terminal acts upon, or no file can be written with.
+UNPRINTABLE = re.compile("[\x7f-\x9f\ud800-\udfff]")
 
 
 def render(result: Result, *, details: bool = True) -> str:
@@ -26,6 +31,7 @@ def render(result: Result, *, details: bool = True) -> str:
         "records": list(result.records),
         "watched": list(result.watched),
         "compared": result.compared,
+        "drift": [_drift(each) for each in result.drift],
         "restarts": [
             {
                 "unit": each.unit,
@@ -44,7 +50,8 @@ def render(result: Result, *, details: bool = True) -> str:
         "file": result.file,
         "selftest": None if result.selftest is None else asdict(result.selftest),
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
@@ -64,6 +71,21 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "whose": finding.whose,
         "consequences": [asdict(consequence) for consequence in finding.consequences],
         "fix": None if finding.fix is None else {**asdict(finding.fix), "place": _place(finding.fix.place)},
+    }
+
+
+def _drift(drift: Drift) -> dict[str, Any]:
+    digests, metadata = drift.digests, drift.metadata
+    return {
+        "path": drift.path,
+        "phase": drift.phase,
+        "kind": drift.kind,
+        "form": drift.form,
+        "patch": None if drift.patch is None else list(drift.patch),
+        "digests": None if digests is None else {"is": digests.is_, "should": digests.should},
+        "metadata": {"is": metadata.is_, "should": metadata.should, "patch": list(metadata.patch)},
+        "aspects": list(drift.aspects),
+        "resources": list(drift.resources),
     }
 
 

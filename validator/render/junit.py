@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 
 from validator.findings import Finding
 from validator.render import parts
-from validator.render.text import HEADLINES
+from validator.render.words import HEADLINES
 from validator.verdict import PhaseSummary, Result
 
 
@@ -96,6 +96,10 @@ def _account(finding: Finding) -> Iterator[str]:
     yield finding.message
     for label, said in parts.facts(finding):
         yield f"{label}: {said}"
+    if finding.fix is not None:
+        yield from parts.tasks(finding.fix)
+        yield from (f"| {line}" for line in parts.edits(finding.fix))
+        yield from (f"{label}: {said}" for label, said in parts.remarks(finding.fix))
     for line in (*parts.diff(finding), *parts.output(finding)):
         yield f"| {line}"
     for consequence in finding.consequences:

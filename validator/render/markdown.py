@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from html import escape
 
 from validator.findings import Finding
+from validator.record import Fix
 from validator.render import parts
-from validator.render.text import HEADLINES
+from validator.render.words import HEADLINES
 from validator.verdict import PhaseSummary, Result, Verdict
 
 # GitHub refuses a comment of more than 65,536 characters; the rest is for the sentence that says what was left out,
@@ -100,6 +101,8 @@ def _cause(finding: Finding, number: int, total: int) -> str:
 
 def _folded(finding: Finding) -> Iterator[str]:
     """What belongs to a cause and is not needed at first sight."""
+    if finding.fix is not None:
+        yield from _fix(finding.fix)
     diff, output = parts.diff(finding), parts.output(finding)
     if diff:
         yield _fold("The difference", _fenced(diff, "diff"))
@@ -110,6 +113,16 @@ def _folded(finding: Finding) -> Iterator[str]:
         rest = len(listed) - ROWS_SHOWN
         shown = [*listed[:ROWS_SHOWN], *([f"- and {rest} more"] if rest > 0 else [])]
         yield _fold(f"Consequences: {len(listed)}", "\n".join(shown))
+
+
+def _fix(fix: Fix) -> Iterator[str]:
+    """The tasks to paste are in a block of their own, which GitHub has a button for to copy."""
+    tasks, edits = parts.tasks(fix), parts.edits(fix)
+    blocks = [_fenced(tasks, "yaml")] if tasks else []
+    blocks += [_fenced(edits, "diff")] if edits else []
+    blocks += [f"{label}: {_prose(said)}" for label, said in parts.remarks(fix)]
+    if blocks:
+        yield _fold("The fix", "\n\n".join(blocks))
 
 
 def _asides(title: str, findings: list[Finding], *, folded: bool) -> str:

@@ -9,12 +9,12 @@ from pathlib import PurePosixPath
 
 from validator.findings import Finding, Left
 from validator.record import Fix, Place
-from validator.render.text import WHOSE
+from validator.render.words import WHOSE
 from validator.verdict import Result
 
 # What is no `Char` of XML 1.0 (section 2.2): control characters besides tab and line ends, halves of surrogate pairs.
-# No other format can show them either.
-UNSHOWABLE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# No other format can show them either. Of the control characters that XML takes, terminals act on some (ECMA-48, 5.3).
+UNSHOWABLE = re.compile("[^\t\n\r\u0020-\u007e\u00a0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def clean(text: str) -> str:
@@ -35,7 +35,7 @@ def word(finding: Finding) -> str:
     return "warning" if finding.severity == "warning" else "note"
 
 
-def facts(finding: Finding) -> Iterator[tuple[str, str]]:
+def known(finding: Finding) -> Iterator[tuple[str, str]]:
     """What is known of a finding beside its message, each with a label."""
     if finding.declared_at is not None:
         yield "declared at", str(finding.declared_at)
@@ -47,8 +47,15 @@ def facts(finding: Finding) -> Iterator[tuple[str, str]]:
         yield "which undid", blamed(finding.undone)
     if finding.waived is not None:
         yield "waived", f"until {finding.waived.expires}, {finding.waived.owner}: {finding.waived.reason}"
+
+
+def facts(finding: Finding) -> Iterator[tuple[str, str]]:
+    """The same, and what to do about it, in short."""
+    yield from known(finding)
     if finding.hint:
         yield "to do", finding.hint
+    if finding.fix is not None:
+        yield "fix", fixed(finding.fix)
 
 
 def blamed(left: Left) -> str:
@@ -62,8 +69,44 @@ def blamed(left: Left) -> str:
 def tried(fix: Fix) -> str:
     """What a fix came to, in a few words."""
     if fix.status == "verified":
-        return "verified: 0 changes"
+        return f"verified: {fix.after} change{'' if fix.after == 1 else 's'} ({fix.before} without it)"
     return f"reduces {fix.before} to {fix.after}" if fix.status == "reduces" else "not verified"
+
+
+def fixed(fix: Fix) -> str:
+    """What a fix came to, and where it goes."""
+    if fix.place is None:
+        return tried(fix)
+    return f"{tried(fix)}; {'at' if takes_away(fix) or not fix.tasks else 'goes behind'} {fix.place}"
+
+
+def takes_away(fix: Fix) -> bool:
+    """Whether lines of the author's go, or give way to others, so that pasting the tasks is not all of it."""
+    return any(each.startswith("-") and not each.startswith("--- ") for each in edits(fix))
+
+
+def remarks(fix: Fix) -> Iterator[tuple[str, str]]:
+    """What to know before a fix is pasted, each with a label."""
+    if fix.variables:
+        yield "variables", ", ".join(fix.variables)
+    if fix.note:
+        yield "note", fix.note
+
+
+def tasks(fix: Fix) -> tuple[str, ...]:
+    """The lines of YAML to paste."""
+    return _lines(fix.tasks)
+
+
+def edits(fix: Fix) -> tuple[str, ...]:
+    """The lines of the difference that a fix makes to the author's files."""
+    return _lines(fix.diff)
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    """As an editor counts them; `splitlines` ends a line at characters that YAML takes within one."""
+    told = clean(text).replace("\r\n", "\n").rstrip("\n")
+    return tuple(told.split("\n")) if told else ()
 
 
 def diff(finding: Finding) -> tuple[str, ...]:

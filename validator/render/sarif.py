@@ -13,9 +13,10 @@ from typing import Any
 from urllib.parse import quote
 
 from validator.findings import Finding, Severity
-from validator.record import Place
-from validator.render import parts
-from validator.render.text import HEADLINES
+from validator.record import Fix, Place
+from validator.render import hunks, parts
+from validator.render.hunks import Replacement
+from validator.render.words import HEADLINES
 from validator.verdict import LOUDNESS, Result
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -120,6 +121,7 @@ def _result(finding: Finding, result: Result, index: int) -> dict[str, Any]:
         "partialFingerprints": {FINGERPRINT: _fingerprint(finding, result)},
         # Present on every result, or on none (3.27.23).
         "suppressions": list(_suppressions(finding)),
+        **_fixes(finding.fix),
         "properties": {"means": finding.means, "phase": finding.phase, "subject": finding.subject},
     }
 
@@ -129,6 +131,10 @@ def _told(finding: Finding) -> Iterator[str]:
     yield f"{finding.subject}: {finding.message}"
     for label, said in parts.facts(finding):
         yield f"{label}: {said}"
+    if finding.fix is not None:
+        # Where it cannot be applied it is told.
+        yield from () if _changes(finding.fix) else (*parts.tasks(finding.fix), *parts.edits(finding.fix))
+        yield from (f"{label}: {said}" for label, said in parts.remarks(finding.fix))
     for consequence in finding.consequences:
         yield f"and so: {consequence.subject}: {consequence.message}"
 
@@ -149,6 +155,37 @@ def _location(finding: Finding, result: Result) -> dict[str, Any]:
         logical["kind"] = "resource"
     place = parts.to_open(finding) or parts.openable(Place(file=result.file) if result.file else None)
     return {**({} if place is None else _physical(place)), "logicalLocations": [logical]}
+
+
+def _changes(fix: Fix) -> list[dict[str, Any]]:
+    """The changes of a fix (3.56), if the place of each is known and every file can be opened.
+
+    In the difference names are relative in any case, so that it can be applied; the place says what a file is called.
+    """
+    found = hunks.replacements(parts.edits(fix))
+    if parts.openable(fix.place) is None or any(parts.openable(Place(file=name)) is None for name in found):
+        return []
+    return [
+        {
+            "artifactLocation": {"uri": quote(name), "uriBaseId": BASE},
+            "replacements": [_replacement(each) for each in replacements],
+        }
+        for name, replacements in found.items()
+    ]
+
+
+def _replacement(each: Replacement) -> dict[str, Any]:
+    region = {"startLine": each.line, "startColumn": each.column, "endLine": each.end_line}
+    if each.end_column is not None:
+        region["endColumn"] = each.end_column
+    return {"deletedRegion": region, **({"insertedContent": {"text": each.text}} if each.text else {})}
+
+
+def _fixes(fix: Fix | None) -> dict[str, Any]:
+    changes = [] if fix is None else _changes(fix)
+    if fix is None or not changes:
+        return {}
+    return {"fixes": [{"description": _message(parts.fixed(fix)), "artifactChanges": changes}]}
 
 
 def _related(finding: Finding) -> Iterator[dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from validator.findings import Known, Meaning, Severity, Whose
-from validator.record import FixStatus, Kind, PhaseName
+from validator.record import FixStatus, Form, Kind, PhaseName
 from validator.verdict import EXITS, SCHEMA, Verdict
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -42,6 +42,7 @@ def result_schema() -> Schema:
                 "records": _list(WORD),
                 "watched": _list(WORD),
                 "compared": _compared(),
+                "drift": _list(_drift()),
                 "restarts": _list(_restart()),
                 "seconds": SECONDS,
                 "validator": TEXT,
@@ -141,6 +142,39 @@ def _restart() -> Schema:
             "loop": {"type": "integer", "minimum": 1},
         }
     )
+
+
+def _drift() -> Schema:
+    attributes: Schema = {
+        "type": "object",
+        "properties": {"kind": WORD, "mode": WORD, "owner": NUMBER, "group": NUMBER, "link": WORD},
+        "additionalProperties": False,
+    }
+    digest = _or_null({"type": "string", "pattern": "^[0-9a-f]{64}$"})
+    return _object(
+        {
+            "path": WORD,
+            "phase": {"enum": ["converge", "again", "fresh"]},
+            "kind": {"enum": ["added", "removed", "type", "content", "metadata"]},
+            "form": {"enum": [*get_args(Form), None]},
+            "patch": _or_null(_list(_operation())),
+            "digests": _or_null(_object({"is": digest, "should": digest})),
+            "metadata": _object({"is": attributes, "should": attributes, "patch": _list(_operation())}),
+            "aspects": _list(WORD),
+            "resources": _list(WORD),
+        }
+    )
+
+
+def _operation() -> Schema:
+    """One of the operations of RFC 6902 that are written; the others are not."""
+    pointer: Schema = {"type": "string", "pattern": "^($|/)"}
+    return {
+        "oneOf": [
+            _object({"op": {"enum": ["add", "replace"]}, "path": pointer, "value": {}}),
+            _object({"op": {"const": "remove"}, "path": pointer}),
+        ]
+    }
 
 
 def _compared() -> Schema:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from validator.record import Content, PackageChange
+from validator.record import Content, PackageChange, Patch
 from validator.redact import MARK, Redactor, is_secret_name, literals_in, values_in
-from validator.witness import trees
+from validator.witness import lines, trees
 
 LARGEST = 1024 * 1024  # bytes of a file that is looked into
 _SNIFFED = 8 * 1024  # bytes in which a NUL byte tells a binary file, as git and grep do
@@ -20,6 +20,9 @@ _LONGEST = 20_000  # lines of a file that are compared
 _DEAREST = 30_000_000  # steps of difflib, some 50 ns each
 _SHOWN = 200  # lines of a diff
 _WIDEST = 1_000  # characters of a line of a diff
+_LARGEST_PATCH = (
+    64 * 1024
+)  # characters of a text's lines in a patch; of a tree, which is what is compared, all are kept
 _ENDLESS = 4_000  # characters of a line or value that is not searched for secrets, and so not shown
 
 _SHADOW = re.compile(r"(?:.*/)?(?:g?shadow|opasswd)(?:[-~.].*)?")
@@ -57,33 +60,55 @@ class _Side:
     secrets: frozenset[str]
 
     @property
-    def lines(self) -> list[str]:
-        """The lines; the last tells when its line end is missing, as diff(1) does."""
-        lines = self.text.split("\n")
-        last = lines.pop()
-        return [*lines, f"{last}\n\\ No newline at end of file"] if last else lines
+    def shown(self) -> list[str]:
+        """The lines as diff(1) has them: the last tells when its line end is missing."""
+        *shown, last = self.text.split("\n")
+        return [*shown, f"{last}\n\\ No newline at end of file"] if last else shown
+
+    @property
+    def line_tree(self) -> list[str]:
+        """The lines as a tree."""
+        return lines.tree(None if self.missing else self.text)
+
+    @property
+    def tree(self) -> JsonValue:
+        """What the text means, where it has a structure."""
+        return self.parsed[1] if self.parsed else {}
 
     def says_nothing(self, form: trees.Form) -> bool:
         """Whether a file of this form could as well not be there."""
         return self.missing or (form == "ini" and trees.is_blank(self.text))
 
 
-def compare(before: bytes | None, after: bytes | None, *, path: str, redactor: Redactor) -> Content:
+def compare(
+    before: bytes | None, after: bytes | None, *, path: str, redactor: Redactor, both_ways: bool = False
+) -> Content:
     """How two contents of the file at `path` differ; `None` where there is no file.
 
     Teaches the redactor the secrets of both. Of several files that may hold one secret under different names, `teach`
-    them all first.
+    them all first. `both_ways` asks for the patch that leads back as well.
     """
     if not (_is_text(before) and _is_text(after)):
         return Content(form="binary")
     old, new = _side(before, path), _side(after, path)
     redactor.learn(old.secrets | new.secrets)
     form = _common_form(old, new)
-    diff = _diff(old, new, path=path, form=form, redactor=redactor)
-    if form is None:
-        return Content(form="text", diff=diff)
-    operations = trees.patch(*(side.parsed[1] if side.parsed else {} for side in (old, new)))
-    return Content(form=form, diff=diff, patch=tuple(_clean_operation(each, form, redactor) for each in operations))
+    diff, clean = "", None
+    if _takes_long(old.shown, new.shown):
+        diff = f"too long to show: {len(old.shown)} and {len(new.shown)} lines"
+    else:
+        try:
+            clean = _cleaner((old, new), path, form, redactor)
+            diff = _diff(old, new, path=path, clean=clean)
+        except ValueError:
+            diff = "not shown: it holds secrets, and where they stand in the text cannot be told"
+
+    def patch(start: _Side, end: _Side) -> Patch | None:
+        if form is None:
+            return None if clean is None else _line_patch(start, end, clean)
+        return tuple(_clean_operation(each, form, redactor) for each in trees.patch(start.tree, end.tree))
+
+    return Content(form=form or "text", diff=diff, patch=patch(old, new), back=patch(new, old) if both_ways else None)
 
 
 def teach(content: bytes | None, *, path: str, redactor: Redactor) -> None:
@@ -169,32 +194,47 @@ def _clean_operation(operation: dict[str, JsonValue], form: trees.Form, redactor
     return {**operation, "value": _each_text(value, _scrub)}
 
 
-def _diff(old: _Side, new: _Side, *, path: str, form: trees.Form | None, redactor: Redactor) -> str:
-    before, after = old.lines, new.lines
-    if _takes_long(before, after):
-        return f"too long to show: {len(before)} and {len(after)} lines"
-    try:
-        masks = _masks((old, new), path, redactor)
-    except ValueError:
-        return "not shown: it holds secrets, and where they stand in the text cannot be told"
-    # A line may hold its own remark on a missing line end.
-    found = "\n".join(difflib.unified_diff(before, after, lineterm="")).split("\n")[2:]
-    if not found:
-        return ""
+def _line_patch(old: _Side, new: _Side, clean: Callable[[str], str]) -> Patch | None:
+    found = lines.patch(old.line_tree, new.line_tree)
+    if sum(map(len, _each_value(found))) > _LARGEST_PATCH:
+        return None
+    return tuple(
+        {name: _each_text(each[name], clean) if name == "value" else each[name] for name in each} for each in found
+    )
+
+
+def _each_value(operations: Patch) -> Iterator[str]:
+    for each in operations:
+        value = each.get("value")
+        yield from (str(line) for line in (value if isinstance(value, list) else [value]) if line is not None)
+
+
+def _cleaner(
+    sides: tuple[_Side, _Side], path: str, form: trees.Form | None, redactor: Redactor
+) -> Callable[[str], str]:
+    """What makes a line one that can be shown. Raises `ValueError` when secrets in it could not be found."""
+    masks = _masks(sides, path, redactor)
 
     def clean(line: str) -> str:
-        if line[:1] not in {" ", "-", "+"}:
-            return line
         if _is_shadow(path):
-            name, colon, _ = line[1:].partition(":")
-            return f"{line[0]}{name}:{MARK}" if colon else f"{line[0]}{MARK}"
+            name, colon, _ = line.partition(":")
+            return f"{name}:{MARK}" if colon else MARK if line else ""
         if len(line) > _ENDLESS:
-            return f"{line[0]}... a line of {len(line) - 1} characters"
-        shown = redactor.text(masks.get(line[1:], line[1:]))
-        return line[0] + _ASSIGNED.sub(r"\g<before>", _scrub(shown if form else _scrub_plain(shown)))
+            return f"... a line of {len(line)} characters"
+        shown = redactor.text(masks.get(line, line))
+        return _ASSIGNED.sub(r"\g<before>", _scrub(shown if form else _scrub_plain(shown)))
 
+    return clean
+
+
+def _diff(old: _Side, new: _Side, *, path: str, clean: Callable[[str], str]) -> str:
+    # A line may hold its own remark on a missing line end.
+    found = "\n".join(difflib.unified_diff(old.shown, new.shown, lineterm="")).split("\n")[2:]
+    if not found:
+        return ""
     room = _SHOWN - 2
-    shown = [f"--- {path}", f"+++ {path}", *(_fit(clean(line)) for line in found[:room])]
+    cleaned = (line[0] + clean(line[1:]) if line[:1] in {" ", "-", "+"} else line for line in found[:room])
+    shown = [f"--- {path}", f"+++ {path}", *map(_fit, cleaned)]
     if len(found) > room:
         shown.append(f"... {len(found) - room} more lines")
     return "\n".join(shown)

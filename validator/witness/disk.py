@@ -80,10 +80,12 @@ def observe(
     *,
     noise: Iterable[NoiseRule] = (),
     times: Mapping[str, float] | None = None,
+    both_ways: bool = False,
 ) -> DiskSeen:
     """Every change between two states but for noise, which is counted by rule.
 
-    `times` says when a path of the upper layer was last changed, in content or metadata, as a Unix time.
+    `times` says when a path of the upper layer was last changed, in content or metadata, as a Unix time. `both_ways`
+    asks for the patches that lead back to `before` as well.
     """
     rules = (*RULES, *noise)
     left_out: dict[str, list[str]] = {}
@@ -106,7 +108,7 @@ def observe(
                 content.teach(known, path=f"/{change.path}", redactor=redactor)
     status = next((change for change in found if change.path == PACKAGES), None)
     return DiskSeen(
-        changes=tuple(_described(change, redactor, times or {}) for change in found),
+        changes=tuple(_described(change, redactor, times or {}, both_ways=both_ways) for change in found),
         noise={rule: len(paths) for rule, paths in left_out.items()},
         left_out={rule: tuple(paths[:SHOWN]) for rule, paths in left_out.items()},
         looked_at=looked_at,
@@ -169,7 +171,7 @@ class Written:
         return known
 
 
-def _described(change: Change, redactor: Redactor, times: Mapping[str, float]) -> PathChange:
+def _described(change: Change, redactor: Redactor, times: Mapping[str, float], *, both_ways: bool) -> PathChange:
     differs = change.kind in {"added", "removed", "type", "content"}
     old, new = change.before, change.after
     is_file = any(entry is not None and entry.is_file for entry in (old, new))
@@ -180,7 +182,7 @@ def _described(change: Change, redactor: Redactor, times: Mapping[str, float]) -
         aspects=change.aspects(),
         before=_side(old),
         after=_side(new),
-        content=content.compare(_bytes(old), _bytes(new), path=path, redactor=redactor)
+        content=content.compare(_bytes(old), _bytes(new), path=path, redactor=redactor, both_ways=both_ways)
         if differs and is_file
         else None,
         changed_at=times.get(change.path, 0.0),

@@ -19,6 +19,8 @@ from typing import Literal
 import yaml
 from pydantic import JsonValue
 
+from validator.witness import lines
+
 Form = Literal["ini", "yaml", "json"]
 
 # What readers raise at texts that they do not understand; PyYAML lets errors of Python's constructors through.
@@ -63,6 +65,17 @@ def parse(text: str, path: str) -> tuple[Form, JsonValue] | None:
     except _UNREADABLE:
         return None
     return (form, tree) if isinstance(tree, dict | list) else None
+
+
+def tree_of(text: str | None, path: str, form: str) -> JsonValue:
+    """The tree that patches of a file at `path` are about; `text` is None where there is no file.
+
+    `form` is the one that the patch goes with: a file that is ini on one side only is compared as text.
+    """
+    if form == "text":
+        return [*lines.tree(text)]
+    parsed = None if text is None else parse(text, path)
+    return parsed[1] if parsed is not None else {}
 
 
 def patch(before: JsonValue, after: JsonValue) -> tuple[dict[str, JsonValue], ...]:
