@@ -106,17 +106,17 @@ def test_where_it_is_open_who_is_at_fault_it_is_measured(lab: Lab) -> None:
     """Nobody is seen at a probe that fails: only without the task that is at fault does it hold."""
     tasks = "".join(
         f"- name: task {number}\n  ansible.builtin.copy: {{dest: /srv/{number}, content: x, mode: '0644'}}\n"
-        for number in range(5)
+        for number in range(2)
     ) + (
         "- name: version 2\n  ansible.builtin.copy:\n"
         '    {dest: /etc/shop.conf, content: "version=2\\n", owner: root, mode: "0640"}\n'
     )
-    probe = {"name": "there is no 3", "command": "test ! -e /srv/3", "after": ["upgrade", "converge"]}
+    probe = {"name": "there is no 1", "command": "test ! -e /srv/1", "after": ["upgrade", "converge"]}
     scenario = lab.scenario(tasks=tasks, probes=[probe])
     ran = lab.json(scenario, "--ablate")
     assert ran.code == 1, ran.err
     (finding,) = [each for each in ran.result["findings"] if each["severity"] == "error"]
-    assert (finding["left_by"]["task"], finding["left_by"]["known"]) == ("task 3", "measured")
+    assert (finding["left_by"]["task"], finding["left_by"]["known"]) == ("task 1", "measured")
     assert finding["evidence"]["ablation"]["without"] == [finding["left_by"]["place"]]
     assert finding["evidence"]["ablation"]["trials"] > 1
 

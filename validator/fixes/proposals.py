@@ -186,8 +186,9 @@ class Proposer:
         found = list(dict.fromkeys(task for task in writers if task is not None))
         behind = writers[-1] if writers else None
         early = self._early(finding)
-        if early is not None and behind is not None and (cut := site.removal(early)) is not None:
-            moved = source_draft(early)
+        cut = site.removal(early) if early is not None and early is not behind else None
+        moved = _as_draft(early) if early is not None else None
+        if cut is not None and moved is not None and behind is not None:
             yield self._change((moved,), behind, edits=(cut,))
         drafts = self._refresh(finding.subject, known)
         conditions, edits = self._conditions(found) if len(found) == len(set(writers)) else ("", ())
@@ -224,7 +225,7 @@ class Proposer:
     def without(self, finding: Finding) -> Iterator[Change]:
         """Where there is nothing that a task could do instead: without the task that did it."""
         task = self.site.find(finding.left_by.place) if finding.left_by is not None else None
-        if task is not None and (cut := site.removal(task)) is not None and len(self.site.tasks) > 1:
+        if task is not None and (cut := site.removal(task)) is not None:
             yield Change(edits=(cut,), note="it takes the task out: put what else it does somewhere else")
 
     def restarts(self, finding: Finding) -> Iterator[Change]:
@@ -322,10 +323,14 @@ _BY_RULE = {
 }
 
 
-def source_draft(task: Task) -> Draft:
-    """A task of the author's as data."""
-    loaded = yaml.safe_load(task.text[task.node.start_mark.index : task.end])
-    return loaded if isinstance(loaded, dict) else {}
+def _as_draft(task: Task) -> Draft | None:
+    """A task of the author's as data; None where it holds what only Ansible can read (`!vault`)."""
+    text = " " * task.node.start_mark.column + task.text[task.node.start_mark.index : task.end]
+    try:
+        loaded = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None
+    return loaded if isinstance(loaded, dict) and "name" in loaded else None
 
 
 def _path(wanted: Wanted) -> str:

@@ -151,9 +151,9 @@ def removal(task: Task) -> Edit | None:
     if _dash(task) is None:
         return None
     start = task.text.rfind("\n", 0, task.node.start_mark.index) + 1
-    end = task.end
-    end += len("\n\n" if task.text.startswith("\n\n", end) else "\n" if task.text.startswith("\n", end) else "")
-    return Edit(file=task.file, at=start, until=end, text="")
+    # With the line ends before it: what is inserted behind it begins with its own.
+    start -= len("\n\n" if task.text.endswith("\n\n", 0, start) else "\n" if start else "")
+    return Edit(file=task.file, at=start, until=task.end, text="")
 
 
 def silenced(task: Task) -> Edit | None:
