@@ -19,6 +19,7 @@ from validator.host import doctor as doctor_module
 from validator.host.cache import Cache
 from validator.render import RENDERERS, listing, page, text
 from validator.render.live import Live
+from validator.render.parts import clean
 from validator.render.schema import result_schema
 from validator.scenario import load, template
 from validator.scenario.model import schema as scenario_schema
@@ -121,7 +122,8 @@ def fix(
     if patch is not None:
         _write(mended.diff, patch)
     elif mended.diff and format == "text" and output is None:
-        typer.echo(f"\n{mended.diff}", nl=False)
+        typer.echo("\nall of it as a patch (--patch FILE saves it, --write applies it):\n")
+        typer.echo(clean(mended.diff), nl=False)
     if write and mended.files and (yes or typer.confirm(f"Change {', '.join(map(str, mended.files))}?", err=True)):
         write_files(mended.files)
         for file in mended.files:

@@ -566,7 +566,7 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One validation."""
+    """One validation. `searched`: fixes were looked for, and `fixes` are those that helped."""
 
     id: str
     validator: str
@@ -578,6 +578,7 @@ class Run:
     agreement: Agreement | None = None
     replays: tuple[Replay, ...] = ()
     static: Static | None = None
+    searched: bool = False
     fixes: tuple[Fix, ...] = ()
     ablations: tuple[Ablation, ...] = ()
     schema: str = field(default=SCHEMA)

@@ -36,6 +36,7 @@ class Result:
 
     `restarts` are those on the upgraded host, by whom; `compared` is how much the checks that hold witnesses against
     each other had to look at. `drift` is what Puppet changed, or a fresh host has otherwise, whatever the findings say.
+    `searched`: fixes were looked for.
     """
 
     scenario: str
@@ -54,6 +55,7 @@ class Result:
     file: str = ""
     selftest: SelfTest | None = None
     drift: tuple[Drift, ...] = ()
+    searched: bool = False
     schema: str = field(default=SCHEMA)
 
     @property
@@ -116,6 +118,7 @@ def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
         digest=run.subject.digest,
         file=run.subject.file,
         selftest=run.subject.selftest,
+        searched=run.searched,
         drift=drift.of(run),
     )
 

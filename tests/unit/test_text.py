@@ -348,4 +348,4 @@ def test_where_no_fix_was_looked_for_the_command_that_does_is_told(file: str, wa
     assert text.render(made).endswith(f"\nfixes: validate fix {wanted}\n")
     told = (made, replace(made, verdict="converged", findings=()), replace(made, kind="lint"))
     assert [bool(list(whatnext.steps(each))) for each in told] == [True, False, False]
-    assert list(whatnext.steps(replace(made, findings=(CAUSE,)))) == []
+    assert list(whatnext.steps(replace(made, searched=True))) == []

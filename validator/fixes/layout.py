@@ -42,9 +42,9 @@ _Dumper.add_representer(str, _text)
 _Dumper.add_representer(_Unsafe, _unsafe)
 
 
-def tasks(drafts: Iterable[Draft]) -> str:
-    """Tasks as a list that can be pasted, ending with a line end."""
-    return "\n".join(_task(draft) for draft in drafts)
+def tasks(drafts: Iterable[Draft], *, airy: bool = True) -> str:
+    """Tasks as a list that can be pasted, with empty lines between them or not, ending with a line end."""
+    return ("\n" if airy else "").join(_task(draft) for draft in drafts)
 
 
 def literal(value: str) -> str:

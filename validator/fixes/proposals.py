@@ -46,7 +46,7 @@ class Change:
     @property
     def register(self) -> str:
         """The variable that says whether the first of the tasks changed something."""
-        return NOT_WORD.sub("_", str(self.drafts[0]["name"]).lower()).strip("_")[-48:].strip("_")
+        return _variable(str(self.drafts[0]["name"]).partition(" in ")[0])
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ class Proposer:
         edits: list[Edit] = []
         for task in writers:
             known = task.keys.get("register")
-            name = str(known[1].value) if known else NOT_WORD.sub("_", task.name.lower()).strip("_")[:48]
+            name = str(known[1].value) if known else _variable(task.name)
             edit = None if known else site.with_key(task, "register", name)
             if known is None and (edit is None or not name):
                 return "", ()
@@ -321,6 +321,11 @@ _BY_RULE = {
     "service.disabled": Proposer.unit,
     "service.stopped": Proposer.unit,
 }
+
+
+def _variable(words: str) -> str:
+    """A variable's name from what a task is called."""
+    return NOT_WORD.sub("_", words.lower()).strip("_")[:48].strip("_")
 
 
 def _as_draft(task: Task) -> Draft | None:

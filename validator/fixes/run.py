@@ -62,7 +62,7 @@ def mend(loaded: Loaded, cache: Cache, progress: Progress, *, fix: bool = True, 
         return Mended(recorded=recorded)
     if loaded.scenario.upgrade.tripleo:
         why = "the tasks are made of templates, and fixes go into files of tasks: `validate import tripleo` writes them"
-        return Mended(recorded=recorded, unmended=(why,))
+        return Mended(recorded=_kept(recorded, replace(recorded.run, searched=True)), unmended=(why,))
     site = Site(loaded)
     if ablate:
         runner = Runner(site=site, cache=cache, progress=progress, about="ablation")
@@ -86,7 +86,7 @@ def _mended(recorded: Recorded, seen: Gathered, site: Site, runner: Runner) -> M
     shown = {(fix.rule, fix.subject) for fix in fixes}
     edits = board.edits([each for each in board.attempts if each in shown or each not in first]) if fixes else ()
     return Mended(
-        recorded=_kept(recorded, replace(recorded.run, fixes=fixes)),
+        recorded=_kept(recorded, replace(recorded.run, searched=True, fixes=fixes)),
         files={
             site.directory / name: Changed(before=site.text(name), after=text)
             for name, text in site.patched(edits).items()

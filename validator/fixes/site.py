@@ -135,9 +135,9 @@ def _behind(task: Task, drafts: Sequence[Draft]) -> Edit | None:
     if column is None:
         return None
     end = task.end
-    separated = "\n\n" if _is_airy(task) else "\n"
-    body = layout.indented(layout.tasks(drafts), column).rstrip("\n")
-    return Edit(file=task.file, at=end, until=end, text=separated + body)
+    airy = _is_airy(task)
+    body = layout.indented(layout.tasks(drafts, airy=airy), column).rstrip("\n")
+    return Edit(file=task.file, at=end, until=end, text=("\n\n" if airy else "\n") + body)
 
 
 def _is_airy(task: Task) -> bool:

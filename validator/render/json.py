@@ -48,6 +48,7 @@ def render(result: Result, *, details: bool = True) -> str:
         "validator": result.validator,
         "digest": result.digest,
         "file": result.file,
+        "searched": result.searched,
         "selftest": None if result.selftest is None else asdict(result.selftest),
     }
     text = json.dumps(document, indent=2, ensure_ascii=False)

@@ -48,6 +48,7 @@ def result_schema() -> Schema:
                 "validator": TEXT,
                 "digest": TEXT,
                 "file": TEXT,
+                "searched": {"type": "boolean"},
                 "selftest": _or_null(
                     _object({"when": SECONDS, "caught": NUMBER, "missed": NUMBER, "equivalent": NUMBER})
                 ),

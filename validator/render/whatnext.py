@@ -6,7 +6,6 @@ import shlex
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from validator.render import parts
 from validator.verdict import Result
 
 ROOT = PurePosixPath("scenarios")
@@ -14,8 +13,7 @@ ROOT = PurePosixPath("scenarios")
 
 def steps(result: Result) -> Iterator[tuple[str, str]]:
     """The commands, each with a word for what it is about. Nothing where nothing is left to do."""
-    causes = parts.causes(result)
-    if result.verdict == "diverged" and result.kind == "upgrade" and not any(each.fix for each in causes):
+    if result.verdict == "diverged" and result.kind == "upgrade" and not result.searched:
         yield "fixes", f"validate fix {shlex.quote(name(result))}"
 
 
