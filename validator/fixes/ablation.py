@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from validator.checks import spans
 from validator.findings import Finding
-from validator.fixes.runner import Key, Runner, Tried, key
+from validator.fixes.runner import Key, Trial, Tried, key
 from validator.fixes.site import Site, silenced
 from validator.record import Ablation, Run, TaskName
 from validator.scenario.source import Task
@@ -33,7 +33,7 @@ def is_open(finding: Finding) -> bool:
     )
 
 
-def ablate(run: Run, findings: Iterable[Finding], site: Site, runner: Runner) -> tuple[Ablation, ...]:
+def ablate(run: Run, findings: Iterable[Finding], site: Site, runner: Trial) -> tuple[Ablation, ...]:
     """What is measured of each finding that is open."""
     search = _Search(site=site, runner=runner)
     candidates = _candidates(run, site)
@@ -60,7 +60,7 @@ class _Search:
     """Trials are remembered: several findings may ask for the same one."""
 
     site: Site
-    runner: Runner
+    runner: Trial
     _tried: dict[frozenset[int], Tried | None] = field(default_factory=dict)
     _budget: int = 0
 

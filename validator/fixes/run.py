@@ -13,7 +13,7 @@ from validator.clear import Clear
 from validator.findings import Finding
 from validator.fixes import ablation, trials
 from validator.fixes.proposals import Proposer
-from validator.fixes.runner import Gathered, Key, Runner, Tried, errors, key, measure
+from validator.fixes.runner import Gathered, Key, Runner, Trial, Tried, errors, key, measure
 from validator.fixes.secrets import Vault
 from validator.fixes.site import Site
 from validator.fixes.trials import Board
@@ -119,7 +119,7 @@ def _kept(recorded: Recorded, run: Run) -> Recorded:
 
 
 def _search(
-    board: Board, proposer: Proposer, first: Mapping[Key, Finding], runner: Runner
+    board: Board, proposer: Proposer, first: Mapping[Key, Finding], runner: Trial
 ) -> tuple[Board, Tried | None]:
     """Try until all is mended or nothing is left to try; the attempts of the best trial, and what it came to."""
     best: tuple[Board, Tried] | None = None

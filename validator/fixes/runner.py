@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import yaml
@@ -85,6 +85,10 @@ def _unknown(work: Work, bench: Bench) -> list[str]:
                 if acts and not resources.is_known(each.kind, each.title, parameters):
                     found.append(each.ref)
     return found
+
+
+# Edits and what to call them: what the scenario comes to with them, None where they cannot be made.
+Trial = Callable[[Iterable[Edit], str], Tried | None]
 
 
 @dataclass(kw_only=True)
