@@ -169,18 +169,20 @@ class Work:
         """A host started from a stack of layers, with the release that Puppet will apply on it (the new one)."""
         self.starts(name)
         self.progress.doing("starting the host")
-        staged = release or self.plan.new
-        spec = machine.HostSpec(
+        with machine.started(self.spec(layers, release or self.plan.new, wait=wait), self.cache) as host:
+            yield self.bench(host, layers)
+
+    def spec(self, layers: tuple[Path, ...], *releases: StagedRelease, wait: bool = True) -> machine.HostSpec:
+        """How to start a host in which Puppet can apply some releases."""
+        return machine.HostSpec(
             driver=self.scenario.host.driver,
             hostname=self.scenario.host.hostname,
             layers=layers,
-            binds=((staged.directory, staged.place),),
+            binds=tuple((staged.directory, staged.place) for staged in releases),
             addresses=self.scenario.host.addresses,
             wait_for=self.scenario.host.wait_for if wait else (),
             boot_timeout=self.scenario.host.boot_timeout,
         )
-        with machine.started(spec, self.cache) as host:
-            yield self.bench(host, layers)
 
     def bench(self, host: machine.Host, layers: tuple[Path, ...]) -> Bench:
         """A live host with what phases on it need."""
