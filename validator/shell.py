@@ -94,7 +94,7 @@ def _layers(work: Work, held: ExitStack, moment: Moment, *, live: bool) -> tuple
     try:
         layers = (work.old_state(root, held), root)
         # A variant's own run starts there too.
-        ready = work.cache.has_state(plan.upgraded_state) or plan.fault is not None
+        ready = work.cache.has_state(plan.upgraded_state) or (plan.fault is not None and moment.includes("fault"))
         if not moment.includes("upgrade") or moment.task is not None or live or not ready:
             return layers, False
         return (work.upgraded_state(layers, held), *layers), True

@@ -24,6 +24,7 @@ from validator.record import (
 from validator.scenario.load import Loaded
 from validator.scenario.paths import written
 from validator.selftest import kept
+from validator.verdict import judge
 from validator.work import Work, is_settled
 
 
@@ -44,13 +45,15 @@ def validate(
     kind: Kind = "upgrade",
     release: ReleaseName = "new",
     keep: bool = True,
+    keep_upgraded: bool = False,
 ) -> Recorded:
     """Run a scenario to its end, or to where it cannot go on, and save the record.
 
     What goes wrong on the way is part of the record, so that it can be judged. Raised is only what the author must
     mend before anything can run (`ScenarioError`, `UsageError`). With `fail_fast` there is no second Puppet run
     once the first has shown a divergence. `release` is the one that a double run (kind `idempotence`) deploys.
-    Without `keep` the record is not saved.
+    Without `keep` the record is not saved. The upgraded host is kept for `validate shell` when the run did not
+    converge, and with `keep_upgraded` in any case; no verdict of a whole scenario rests on what is kept.
     """
     started, clock = time.time(), time.monotonic()
     name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(started))}-{uuid.uuid4().hex[:6]}"
@@ -58,21 +61,24 @@ def validate(
         plan = make(loaded, staging, kind=kind, release=release)
         work = Work(plan, cache, progress, fail_fast=fail_fast)
         work.do(STORIES[kind])
-    run = Run(
-        id=name,
-        validator=__version__,
-        started=started,
-        seconds=time.monotonic() - clock,
-        subject=replace(_subject(plan), selftest=kept.recall(cache, plan.digest)),
-        phases=tuple(work.phases),
-        troubles=tuple(work.troubles),
-        agreement=work.agreement,
-        replays=work.replays,
-        static=work.static,
-    )
-    # Once more over everything: a phase may have shown a secret before a later one told that it is one.
-    text = json.dumps(work.redactor.tree(json.loads(record.dump(sensitive.hidden(run)))), ensure_ascii=False)
-    return Recorded(run=record.load_text(text), path=_save(name, plan.loaded.name, text, cache) if keep else Path())
+        run = Run(
+            id=name,
+            validator=__version__,
+            started=started,
+            seconds=time.monotonic() - clock,
+            subject=replace(_subject(plan), selftest=kept.recall(cache, plan.digest)),
+            phases=tuple(work.phases),
+            troubles=tuple(work.troubles),
+            agreement=work.agreement,
+            replays=work.replays,
+            static=work.static,
+        )
+        # Once more over everything: a phase may have shown a secret before a later one told that it is one.
+        text = json.dumps(work.redactor.tree(json.loads(record.dump(sensitive.hidden(run)))), ensure_ascii=False)
+        run = record.load_text(text)
+        if keep and (keep_upgraded or judge(run).verdict != "converged"):
+            work.keep_upgraded()
+    return Recorded(run=run, path=_save(name, plan.loaded.name, text, cache) if keep else Path())
 
 
 def _upgrade(work: Work, held: ExitStack) -> None:
@@ -85,9 +91,13 @@ def _upgrade(work: Work, held: ExitStack) -> None:
     if plan.fault is None:
         with work.host(layers, "upgrade") as bench:
             work.upgrade(bench)
-            work.converge(bench)
-            work.agreement = forks.agreement(work, bench, fresh)
-            work.replays = forks.replays(work, bench, layers)
+            upgraded_layer = bench.stack.layers[0]
+            try:
+                work.converge(bench)
+                work.agreement = forks.agreement(work, bench, fresh)
+                work.replays = forks.replays(work, bench, layers)
+            finally:
+                work.set_aside(upgraded_layer)
         return
     upgraded = (work.upgraded_state(layers, held), *layers)
     with work.host(upgraded, "fault") as bench:

@@ -9,6 +9,7 @@ from textwrap import wrap
 
 from validator.findings import Finding
 from validator.record import Kind, SelfTest
+from validator.render import onward
 from validator.verdict import PhaseSummary, Result, Verdict
 
 CONSEQUENCES_SHOWN = 3
@@ -76,6 +77,7 @@ def _lines(result: Result, width: int, *, details: bool) -> Iterator[str]:
             yield from _details(phase)
     for path in result.records:
         yield f"record: {path}"
+    yield from onward.lines(result)
 
 
 def _aside(finding: Finding, width: int) -> Iterator[str]:
