@@ -177,6 +177,30 @@ def shell(
 
 
 @app.command()
+def watch(
+    name: Name,
+    *,
+    root: Root = SCENARIOS,
+    format: Format = "text",  # noqa: A002 - the option's name
+) -> None:
+    """Run a scenario again on every save of its files, from the last state that the save does not touch.
+
+    Ends with ^C. Enter runs it in full.
+    """
+    from validator.render import watch as rendered  # noqa: PLC0415 - keeps --help fast
+    from validator.watch.loop import Watch  # noqa: PLC0415 - keeps --help fast
+
+    _known(format, rendered.RENDERERS)
+    Watch(
+        name,
+        load.file_of(name, root),
+        Cache.open(),
+        show=lambda cycle: typer.echo(rendered.RENDERERS[format](cycle), nl=False),
+        tell=lambda text: typer.echo(text, err=True),
+    ).run()
+
+
+@app.command()
 def selftest(
     name: Name,
     *,

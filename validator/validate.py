@@ -7,6 +7,7 @@ import time
 import uuid
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from validator import __version__, forks, phases, record, sensitive, static
@@ -30,10 +31,12 @@ from validator.work import Work, is_settled
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """A finished validation: its record, and where that was saved."""
+    """A finished validation: its record, and where that was saved. `upgraded` is the saved state of the upgraded host,
+    empty where there is none."""
 
     run: Run
     path: Path
+    upgraded: str = ""
 
 
 def validate(
@@ -46,6 +49,7 @@ def validate(
     release: ReleaseName = "new",
     keep: bool = True,
     keep_upgraded: bool = False,
+    upgraded: str = "",
 ) -> Recorded:
     """Run a scenario to its end, or to where it cannot go on, and save the record.
 
@@ -53,14 +57,15 @@ def validate(
     mend before anything can run (`ScenarioError`, `UsageError`). With `fail_fast` there is no second Puppet run
     once the first has shown a divergence. `release` is the one that a double run (kind `idempotence`) deploys.
     Without `keep` the record is not saved. The upgraded host is kept for `validate shell` when the run did not
-    converge, and with `keep_upgraded` in any case; no verdict of a whole scenario rests on what is kept.
+    converge, and with `keep_upgraded` in any case; no verdict of a whole scenario rests on what is kept. Only for a
+    provisional answer there is `upgraded`, a state to start from instead of running the tasks: such a run is not saved.
     """
     started, clock = time.time(), time.monotonic()
     name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(started))}-{uuid.uuid4().hex[:6]}"
     with cache.host_directory(f"run-{name}") as (staging, _):
         plan = make(loaded, staging, kind=kind, release=release)
         work = Work(plan, cache, progress, fail_fast=fail_fast)
-        work.do(STORIES[kind])
+        work.do(partial(_from_upgraded, upgraded) if upgraded else STORIES[kind])
         run = Run(
             id=name,
             validator=__version__,
@@ -78,7 +83,12 @@ def validate(
         run = record.load_text(text)
         if keep and (keep_upgraded or judge(run).verdict != "converged"):
             work.keep_upgraded()
-    return Recorded(run=run, path=_save(name, plan.loaded.name, text, cache) if keep else Path())
+    keep = keep and not upgraded
+    return Recorded(
+        run=run,
+        path=_save(name, plan.loaded.name, text, cache) if keep else Path(),
+        upgraded=plan.upgraded_state if cache.has_state(plan.upgraded_state) else "",
+    )
 
 
 def _upgrade(work: Work, held: ExitStack) -> None:
@@ -103,6 +113,20 @@ def _upgrade(work: Work, held: ExitStack) -> None:
     with work.host(upgraded, "fault") as bench:
         phase = phases.ansible_phase(bench, "fault", work.scenario.upgrade, plan.fault)
         work.ended(phase, go_on=not any(run.trouble for run in phase.ansible))
+        work.converge(bench)
+        work.agreement = forks.agreement(work, bench, fresh)
+        work.replays = forks.replays(work, bench, layers)
+
+
+def _from_upgraded(state: str, work: Work, held: ExitStack) -> None:
+    """Puppet for the new release on a host that is booted from a saved state of the upgraded host."""
+    root = work.image(work.plan.image, held)
+    work.static = static.gather(work, root, held)
+    layers = (work.old_state(root, held), root)
+    fresh = work.fresh_state(held) if work.plan.agreement else None
+    layer = held.enter_context(work.cache.using("states", state)) / "up"
+    work.recalled(state, "ansible")
+    with work.host((layer, *layers), "converge") as bench:
         work.converge(bench)
         work.agreement = forks.agreement(work, bench, fresh)
         work.replays = forks.replays(work, bench, layers)
