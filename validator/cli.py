@@ -192,7 +192,6 @@ def watch(
 
     _known(format, rendered.RENDERERS)
     Watch(
-        name,
         load.file_of(name, root),
         Cache.open(),
         show=lambda cycle: typer.echo(rendered.RENDERERS[format](cycle), nl=False),

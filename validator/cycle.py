@@ -23,7 +23,6 @@ class Cycle:
     """
 
     number: int
-    name: str
     started: float
     seconds: float
     changed: tuple[str, ...]

@@ -15,7 +15,7 @@ def lines(result: Result) -> Iterator[str]:
     """The command that opens a shell in the host of a run that did not converge, as far as the run came."""
     moment = _moment(result)
     if result.verdict != "converged" and result.file and moment:
-        yield f"shell: validate shell {shlex.quote(_name(result.file))} --at {moment}"
+        yield f"shell: validate shell {shlex.quote(name_of(result.file))} --at {moment}"
 
 
 def _moment(result: Result) -> str:
@@ -28,7 +28,7 @@ def _moment(result: Result) -> str:
     return "image" if unsettled else "old"
 
 
-def _name(file: str) -> str:
+def name_of(file: str) -> str:
     """The scenario as the command line takes it: a name below the usual directory, or a path."""
     directory = PurePosixPath(file).parent
     if directory.parent == SCENARIOS:

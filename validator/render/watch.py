@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping
 from textwrap import wrap
@@ -13,7 +14,7 @@ from validator.cycle import SCHEMA, Cycle
 from validator.findings import Finding
 from validator.render import comparison as compared_render
 from validator.render import json as json_render
-from validator.render import parts
+from validator.render import onward, parts
 from validator.verdict import Result
 
 WIDTH = 100
@@ -43,7 +44,7 @@ def _lines(cycle: Cycle) -> Iterator[str]:
 def _result(cycle: Cycle, result: Result) -> Iterator[str]:
     yield "  ".join(f"{each.name} {'cached' if each.cached else f'{each.seconds:.1f} s'}" for each in result.phases)
     if cycle.upgraded_at is not None:
-        when = _clock(cycle.upgraded_at)
+        when = _clock(cycle.upgraded_at, today=cycle.started)
         yield from _wrapped(
             f"The upgrade tasks were not run again: Puppet had a host booted from what they left at {when}. Lost "
             "refreshes are told from the record of that time."
@@ -63,7 +64,7 @@ def _result(cycle: Cycle, result: Result) -> Iterator[str]:
     for path in result.records:
         yield f"record: {path}"
     if cycle.provisional:
-        yield f"In full: Enter, or `validate scenario {cycle.name}`."
+        yield f"In full: Enter, or `validate scenario {shlex.quote(onward.name_of(result.file))}`."
 
 
 def _cause(finding: Finding, number: str) -> Iterator[str]:
@@ -93,8 +94,10 @@ def _wrapped(line: str) -> list[str]:
     return wrap(line, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
 
 
-def _clock(at: float) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(at))
+def _clock(at: float, *, today: float | None = None) -> str:
+    """A time of day, with the date where it is not of `today`."""
+    day, other = (time.strftime("%Y-%m-%d ", time.localtime(each)) for each in (at, at if today is None else today))
+    return ("" if day == other else day) + time.strftime("%H:%M:%S", time.localtime(at))
 
 
 def document(cycle: Cycle) -> str:

@@ -42,16 +42,15 @@ class Base:
 
 
 class Watch:
-    """A watch on the scenario at `file`, called `name`. `show` gets each cycle, `tell` what happens in between."""
+    """A watch on the scenario at `file`. `show` gets each cycle, `tell` what happens in between."""
 
-    def __init__(
-        self, name: str, file: Path, cache: Cache, *, show: Callable[[Cycle], None], tell: Callable[[str], None]
-    ) -> None:
-        self._name, self._file, self._cache, self._show, self._tell = name, file, cache, show, tell
+    def __init__(self, file: Path, cache: Cache, *, show: Callable[[Cycle], None], tell: Callable[[str], None]) -> None:
+        self._file, self._cache, self._show, self._tell = file, cache, show, tell
         self._number = 0
         self._loaded: Loaded | None = None
         self._base: Base | None = None
-        self._last: Result | None = None
+        self._last: Result | None = None  # the last that proves anything
+        self._answered: tuple[int, Files] | None = None  # the last cycle that had a result, and the files then
 
     def run(self) -> NoReturn:
         """Go on until a signal ends it (`Interrupted`)."""
@@ -61,7 +60,10 @@ class Watch:
             while True:
                 trouble = self._load()
                 ears = Ears(waker, self._roots())
-                if self._turn(ears, changed, whole=whole, trouble=trouble):
+                if not whole and trouble is None and (known := self._answered_by(ears.files)):
+                    self._tell(f"the files are again as they were in cycle {known}, and so is the answer")
+                    changed = frozenset()
+                elif self._turn(ears, changed, whole=whole, trouble=trouble):
                     changed = frozenset()
                 else:
                     self._tell("something was saved, or asked for, meanwhile: that run is ended, and another begins")
@@ -69,6 +71,11 @@ class Watch:
                     ears.wait()
                 changed |= ears.changed
                 whole = ears.asked
+
+    def _answered_by(self, files: Files) -> int | None:
+        """The number of the last cycle with a result, when it was about these very files."""
+        number, known = self._answered or (None, {})
+        return None if sources.changed(known, files) else number
 
     def _load(self) -> ScenarioError | UsageError | None:
         try:
@@ -93,14 +100,16 @@ class Watch:
         self._number += 1
         cycle = Cycle(
             number=self._number,
-            name=self._name,
             started=started,
             seconds=time.monotonic() - clock,
             changed=tuple(sorted(map(written, changed))),
             trouble=str(answer.get("trouble", "")),
             hint=str(answer.get("hint", "")),
         )
-        self._show(self._judged(cycle, answer, provisional=base is not None) if "run" in answer else cycle)
+        if "run" in answer:
+            cycle = self._judged(cycle, answer, provisional=base is not None)
+            self._answered = (self._number, ears.files)
+        self._show(cycle)
         if base is None and self._loaded is not None and answer.get("upgraded"):
             self._base = Base(loaded=self._loaded, files=ears.files, upgraded=str(answer["upgraded"]))
         return True
@@ -148,6 +157,8 @@ class Watch:
             upgraded_at = upgrade.started if upgrade is not None else cycle.started
             run, remarks = as_left(run)
         result = judge(run, records=(Path(answer["record"]),) if answer["record"] else ())
-        before, self._last = self._last, result
-        compared = comparison.compare(comparison.of(before), comparison.of(result)) if before is not None else None
+        compared = None
+        if result.verdict != "inconclusive":  # else what is gone may only not have been looked at
+            before, self._last = self._last, result
+            compared = comparison.compare(comparison.of(before), comparison.of(result)) if before is not None else None
         return replace(cycle, upgraded_at=upgraded_at, result=result, compared=compared, remarks=remarks)
