@@ -68,7 +68,8 @@ def opened(loaded: Loaded, cache: Cache, progress: Progress, *, at: str = "", li
         work = Work(plan, cache, progress, fail_fast=False)
         layers, saved = _layers(work, held, moment, live=live)
         work.progress.phase_starts("host", "starting it")
-        spec = work.spec(layers, plan.old, plan.new, wait=moment.after != "image")
+        # What the tasks broke may not come up: that is what somebody wants to see.
+        spec = work.spec(layers, plan.old, plan.new, wait=moment.after != "image" and not saved)
         host = held.enter_context(machine.started(spec, cache))
         bench = work.bench(host, layers)
         ended = _bring(work, bench, moment, upgraded=saved)

@@ -128,7 +128,13 @@ class Watch:
             asked = {"scenario": str(self._file), "upgraded": base.upgraded if base is not None else ""}
             job.write_text(json.dumps(asked), encoding="utf-8")
             command = process.Command(
-                argv=(sys.executable, "-m", "validator.watch.worker", str(job)),
+                argv=(
+                    sys.executable,
+                    "-P",
+                    "-m",
+                    "validator.watch.worker",
+                    str(job),
+                ),  # -P: the author's files are no modules
                 label="a run",
                 env=os.environ,  # it is this program, and tells of its progress on this terminal
                 cwd=Path.cwd(),
