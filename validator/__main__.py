@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -53,7 +54,8 @@ def _unexpected(error: Exception) -> int:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201 - the last words of the command
+    with contextlib.suppress(OSError):  # the terminal may be gone; the status is still the contract's
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - the last words of the command
 
 
 if __name__ == "__main__":

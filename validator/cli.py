@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -187,6 +188,71 @@ def idempotence(
             release="old" if release == "old" else "new",
         )
     _deliver(judge_run(recorded.run, records=(recorded.path,)), format, output, details=details)
+
+
+@app.command()
+def shell(
+    name: Name,
+    *,
+    root: Root = SCENARIOS,
+    at: Annotated[
+        str,
+        typer.Option(
+            "--at",
+            metavar="PHASE|TASK",
+            help="The host at the end of a phase (image, old, upgrade, fault, converge, again), or of an upgrade task: "
+            "its name, a part of it, or file:line. By default `upgrade` (of a variant `fault`): as Puppet finds it.",
+        ),
+    ] = "",
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live", help="Run the tasks now, even if the upgraded host is saved: services as they are left."
+        ),
+    ] = False,
+) -> None:
+    """Open a shell in a host at a moment of the run; the host is thrown away when it ends.
+
+    Without a terminal, commands are read from standard input, and the exit status is the shell's.
+    """
+    from validator import shell as story  # noqa: PLC0415 - keeps --help fast
+    from validator.host import console  # noqa: PLC0415 - keeps --help fast
+    from validator.render import shell as rendered  # noqa: PLC0415 - keeps --help fast
+
+    loaded = load.find(name, root)
+    with ExitStack() as held:
+        with Live(Console(stderr=True)) as progress:
+            opened = held.enter_context(story.opened(loaded, Cache.open(), progress, at=at, live=live))
+        person = console.is_terminal()
+        typer.echo(rendered.banner(opened, person=person), nl=False, err=True)
+        code = opened.run()
+        gone = not opened.host.running()
+    if person:
+        typer.echo("the host has ended by itself" if gone else "the host is thrown away", err=True)
+    raise typer.Exit(0 if person else code)
+
+
+@app.command()
+def watch(
+    name: Name,
+    *,
+    root: Root = SCENARIOS,
+    format: Format = "text",  # noqa: A002 - the option's name
+) -> None:
+    """Run a scenario again on every save of its files, from the last state that the save does not touch.
+
+    Ends with ^C. Enter runs it in full.
+    """
+    from validator.render import watch as rendered  # noqa: PLC0415 - keeps --help fast
+    from validator.watch.loop import Watch  # noqa: PLC0415 - keeps --help fast
+
+    _known(format, rendered.RENDERERS)
+    Watch(
+        load.file_of(name, root),
+        Cache.open(),
+        show=lambda cycle: typer.echo(rendered.RENDERERS[format](cycle), nl=False),
+        tell=lambda text: typer.echo(text, err=True),
+    ).run()
 
 
 @app.command()

@@ -25,7 +25,9 @@ from validator.scenario.paths import written
 
 INSIDE = "/run/validate"  # where inputs appear in a host and for Ansible's controller
 PACKAGED_MODULES = "/usr/share/puppet/modules"
-LEFT_OUT = shutil.ignore_patterns(".git", "__pycache__", "*.pyc", ".venv", ".DS_Store")
+# The last ones are what editors leave beside a file that is being written.
+LEFT_OUT_NAMES = (".git", "__pycache__", "*.pyc", ".venv", ".DS_Store", ".*.sw[a-p]", "*~", ".#*", "#*#")
+LEFT_OUT = shutil.ignore_patterns(*LEFT_OUT_NAMES)
 
 
 @dataclass(frozen=True, kw_only=True)

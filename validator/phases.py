@@ -23,6 +23,7 @@ from validator.record import (
     DiskSeen,
     Phase,
     PhaseName,
+    Place,
     ProbeSeen,
     PuppetRun,
     Report,
@@ -37,7 +38,8 @@ KEPT_LINES = 40  # last lines of a tool's output that are kept for a person
 OUTPUT = "/run/validate-output"
 NOT_FOUND = 127
 OF_FACTS = "Error: Facter"
-GO_ON = b"."  # what the callback waits for at a border
+GO_ON, STOP = b".", b"!"  # what the callback waits for at a border
+STOPPED = 99  # the status with which it ends Ansible's controller when told to stop
 
 
 def puppet_phase(
@@ -67,15 +69,25 @@ def puppet_phase(
 
 
 def ansible_phase(
-    bench: Bench, name: PhaseName, upgrade: Upgrade, staged: StagedTasks, *, settle: float = 0.0
+    bench: Bench,
+    name: PhaseName,
+    upgrade: Upgrade,
+    staged: StagedTasks,
+    *,
+    settle: float = 0.0,
+    until: Place | None = None,
 ) -> Phase:
-    """Run a list of tasks, once for each step; stops at the first run that does not get to its end."""
+    """Run a list of tasks, once for each step; stops at the first run that does not get to its end.
+
+    With `until` it stops when the task at that place has run for the first time. Such a run is not finished, and no
+    evidence of anything.
+    """
     runs: list[AnsibleRun] = []
     with watched(bench, settle) as seen:
         for step in (() if name == "fault" else upgrade.steps) or (None,):
             tags = ((), ()) if name == "fault" else (upgrade.tags, upgrade.skip_tags)
-            runs.append(_play(bench, staged, step=step, timeout=upgrade.timeout, tags=tags))
-            if runs[-1].trouble:
+            runs.append(_play(bench, staged, step=step, timeout=upgrade.timeout, tags=tags, until=until))
+            if runs[-1].trouble or runs[-1].exit_code == STOPPED:
                 break
     phase = _phase(bench, name, "ansible", seen, sum(run.seconds for run in runs))
     return replace(phase, ansible=tuple(runs))
@@ -130,22 +142,9 @@ def apply(
     """One `puppet apply`, unwatched. With `debug` its report says which execs ran their command; with `compile_only`
     there is a catalog and nothing was applied."""
     output = f"{OUTPUT}/{staged.place}-{number}-{step}-{time.monotonic_ns()}"
-    bench.host.run("mkdir", "-p", "-m", "0700", output, label="making room for a report")
-    facts = {**release.facts, **({} if step is None else {"step": str(step)})}
     if step is not None and release.step_file is not None:
         _say_step(bench, release.step_file, step)
-    settings = ("grep", "-qs", puppet.WHOLE_REPORT, *puppet.SETTINGS_FILES)
-    knows = bench.host.run(*settings, label="asking what Puppet knows", accept=None)
-    asked = puppet.Apply(
-        manifest=staged.manifest,
-        modulepath=staged.modulepath,
-        hiera=staged.hiera,
-        output=output,
-        facts=facts,
-        may_exclude=knows.code == 0,
-        debug=debug,
-        compile_only=compile_only,
-    )
+    asked = replace(asked_of(bench, release, staged, step=step, output=output), debug=debug, compile_only=compile_only)
     started = time.time()
     done = process.run(
         bench.host.command(
@@ -177,6 +176,21 @@ def apply(
         catalog=catalog,
         trouble=trouble,
         output=tuple(bench.redactor.text(places.text(line)) for line in lines) if trouble else (),
+    )
+
+
+def asked_of(bench: Bench, release: Release, staged: StagedRelease, *, step: int | None, output: str) -> puppet.Apply:
+    """What is asked of Puppet on this host, with room in the host for its report at `output`."""
+    bench.host.run("mkdir", "-p", "-m", "0700", output, label="making room for a report")
+    settings = ("grep", "-qs", puppet.WHOLE_REPORT, *puppet.SETTINGS_FILES)
+    knows = bench.host.run(*settings, label="asking what Puppet knows", accept=None)
+    return puppet.Apply(
+        manifest=staged.manifest,
+        modulepath=staged.modulepath,
+        hiera=staged.hiera,
+        output=output,
+        facts={**release.facts, **({} if step is None else {"step": str(step)})},
+        may_exclude=knows.code == 0,
     )
 
 
@@ -227,6 +241,7 @@ def _play(
     step: int | None,
     timeout: float,
     tags: tuple[tuple[str, ...], tuple[str, ...]],
+    until: Place | None = None,
 ) -> AnsibleRun:
     programs = Path(sys.executable).parent
     run = ansible.Playbook(
@@ -241,6 +256,7 @@ def _play(
     )
     places = staged.places
     lines: list[str] = []
+    seen: list[Place | None] = []
     with bench.witnessing():
         spans = Spans(bench)
 
@@ -251,7 +267,10 @@ def _play(
             return b""
         with bench.witnessing():
             spans.border(border)
+        if until is not None and seen[-1:] == [until]:
+            return STOP
         if border.task is not None:
+            seen.append(border.task.place)
             bench.say(border.task.name)
         return GO_ON
 
@@ -271,6 +290,8 @@ def _play(
     )
     events = ansible.parse(lines, host=run.host, places=places, redactor=bench.redactor)
     trouble = _ansible_trouble(done, events, timeout, stepped=step is not None) if bench.host.running() else ENDED
+    if until is not None and done.code == STOPPED:
+        trouble = ""
     output = (done.text + done.errors).splitlines()[-KEPT_LINES:]
     return AnsibleRun(
         step=step,

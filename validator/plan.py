@@ -58,6 +58,11 @@ class Plan:
     stand_ins: tuple[str, ...] = ()
 
     @property
+    def copied_state(self) -> str:
+        """The upgraded host as it was while it ran, to be looked at; what a verdict rests on starts elsewhere."""
+        return self.upgraded_state.replace("upgraded", "copied", 1)
+
+    @property
     def agreement(self) -> bool:
         """Whether the end is compared with a fresh host."""
         return self.kind == "upgrade" and self.loaded.scenario.agreement

@@ -148,7 +148,52 @@ def _pipes(command: Command) -> Iterator[_Pipes]:
             pipes.close(end)
 
 
-def _start(command: Command, pipes: _Pipes) -> subprocess.Popen[bytes]:
+@dataclass(frozen=True, kw_only=True)
+class Attached:
+    """A child that reads and writes the caller's descriptors. `ended` is a pidfd: readable once it has ended."""
+
+    ended: int
+    _child: subprocess.Popen[bytes] = field(repr=False)
+
+    def code(self) -> int:
+        """Wait for its end: the status that a shell would show."""
+        code = self._child.wait()
+        return code if code >= 0 else 128 - code
+
+
+@contextmanager
+def attached(
+    command: Command, *, stdin: int | None = None, stdout: int, stderr: int, grace: float = 0.0
+) -> Iterator[Attached]:
+    """A child in a session of its own, on descriptors of the caller's, until the block ends; `timeout` means nothing.
+
+    Without `stdin` it reads nothing. What still runs at the end of the block is asked to end (SIGTERM), where `grace`
+    gives it so many seconds, and killed. Raises `ToolError` when the program is missing.
+    """
+    with _pipes(command) as pipes:
+        child = _start(command, pipes, (subprocess.DEVNULL if stdin is None else stdin, stdout, stderr))
+        try:
+            ended = os.pidfd_open(child.pid)
+            try:
+                yield Attached(ended=ended, _child=child)
+            finally:
+                os.close(ended)
+        finally:
+            try:
+                if grace and child.poll() is None:
+                    child.terminate()
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        child.wait(grace)
+            finally:
+                _end(child)
+
+
+def _start(command: Command, pipes: _Pipes, streams: tuple[int, int, int] | None = None) -> subprocess.Popen[bytes]:
+    stdin, stdout, stderr = streams or (
+        subprocess.PIPE if command.stdin else subprocess.DEVNULL,
+        subprocess.PIPE,
+        subprocess.PIPE,
+    )
     env = dict(command.env)
     argv = list(command.argv)
     if command.channel:
@@ -161,9 +206,9 @@ def _start(command: Command, pipes: _Pipes) -> subprocess.Popen[bytes]:
             argv,
             env=env,
             cwd=command.cwd,
-            stdin=subprocess.PIPE if command.stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
             pass_fds=passed,
             start_new_session=True,
         )

@@ -12,6 +12,7 @@ from validator import phases, record, sensitive
 from validator.host import machine
 from validator.inputs import INSIDE
 from validator.places import Places
+from validator.plan import Plan
 from validator.record import Place, Static, WrittenTask
 from validator.redact import MARK
 from validator.scenario import tasks
@@ -41,7 +42,7 @@ def gather(work: Work, root: Path, held: ExitStack) -> Static:
         known = record.load_static((directory / "catalogs.json").read_text(encoding="utf-8"))
     except _NotCompiled as error:
         known = error.static
-    known = sensitive.hidden_static(replace(known, tasks=_tasks(work)))
+    known = sensitive.hidden_static(replace(known, tasks=tasks_of(work.plan)))
     many = max((len(each.catalog.resources) for each in known.catalogs), default=0)
     said = known.trouble or f"{many} resources, {len(known.tasks)} task{'' if len(known.tasks) == 1 else 's'}"
     work.progress.phase_ends("catalog", said, seconds=time.monotonic() - clock, cached=unfinished is None)
@@ -65,8 +66,9 @@ def _compile(work: Work, root: Path) -> Static:
     return static
 
 
-def _tasks(work: Work) -> tuple[WrittenTask, ...]:
-    staged, upgrade = work.plan.upgrade, work.scenario.upgrade
+def tasks_of(plan: Plan) -> tuple[WrittenTask, ...]:
+    """The upgrade tasks as their author wrote them, as far as they can be read without running them."""
+    staged, upgrade = plan.upgrade, plan.loaded.scenario.upgrade
     source = upgrade.playbook or upgrade.tasks
     inside = f"{INSIDE}/{staged.place}/tasks"
     found = tasks.read(

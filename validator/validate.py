@@ -28,6 +28,7 @@ from validator.record import (
 from validator.scenario.load import Loaded
 from validator.scenario.paths import written
 from validator.selftest import kept
+from validator.verdict import judge
 from validator.work import Work, is_settled
 
 AtEnd = Callable[[Work, Bench, Stack | None], None]
@@ -35,10 +36,12 @@ AtEnd = Callable[[Work, Bench, Stack | None], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """A finished validation: its record, and where that was saved."""
+    """A finished validation: its record, and where that was saved. `upgraded` is the saved state of the upgraded host,
+    empty where there is none."""
 
     run: Run
     path: Path
+    upgraded: str = ""
 
 
 def validate(
@@ -50,6 +53,8 @@ def validate(
     kind: Kind = "upgrade",
     release: ReleaseName = "new",
     keep: bool = True,
+    keep_upgraded: bool = False,
+    upgraded: str = "",
     at_end: AtEnd | None = None,
 ) -> Recorded:
     """Run a scenario to its end, or to where it cannot go on, and save the record.
@@ -57,30 +62,48 @@ def validate(
     What goes wrong on the way is part of the record, so that it can be judged. Raised is only what the author must
     mend before anything can run (`ScenarioError`, `UsageError`). With `fail_fast` there is no second Puppet run
     once the first has shown a divergence. `release` is the one that a double run (kind `idempotence`) deploys.
-    Without `keep` the record is not saved. `at_end` is called with the live host of an upgrade that went through all
-    phases: with the work, the bench, and the fresh host's layers where there are any.
+    Without `keep` the record is not saved. The upgraded host is kept for `validate shell` when the run did not
+    converge, and with `keep_upgraded` in any case; no verdict of a whole scenario rests on what is kept. Only for a
+    provisional answer there is `upgraded`, a state to start from instead of running the tasks: such a run is not saved.
+    `at_end` is called with the live host of an upgrade that went through all phases: with the work, the bench, and the
+    fresh host's layers where there are any.
     """
     started, clock = time.time(), time.monotonic()
     name = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime(started))}-{uuid.uuid4().hex[:6]}"
     with cache.host_directory(f"run-{name}") as (staging, _):
         plan = make(loaded, staging, kind=kind, release=release)
         work = Work(plan, cache, progress, fail_fast=fail_fast, in_clear=at_end is not None)
-        work.do(partial(_upgrade, at_end=at_end) if kind == "upgrade" else STORIES[kind])
-    run = Run(
-        id=name,
-        validator=__version__,
-        started=started,
-        seconds=time.monotonic() - clock,
-        subject=replace(_subject(plan), selftest=kept.recall(cache, plan.digest)),
-        phases=tuple(work.phases),
-        troubles=tuple(work.troubles),
-        agreement=work.agreement,
-        replays=work.replays,
-        static=work.static,
+        work.do(_story(kind, upgraded, at_end))
+        run = Run(
+            id=name,
+            validator=__version__,
+            started=started,
+            seconds=time.monotonic() - clock,
+            subject=replace(_subject(plan), selftest=kept.recall(cache, plan.digest)),
+            phases=tuple(work.phases),
+            troubles=tuple(work.troubles),
+            agreement=work.agreement,
+            replays=work.replays,
+            static=work.static,
+        )
+        # Once more over everything: a phase may have shown a secret before a later one told that it is one.
+        text = json.dumps(work.redactor.tree(json.loads(record.dump(sensitive.hidden(run)))), ensure_ascii=False)
+        run = record.load_text(text)
+        if keep and (keep_upgraded or judge(run).verdict != "converged"):
+            work.keep_upgraded()
+    keep = keep and not upgraded
+    return Recorded(
+        run=run,
+        path=_save(name, plan.loaded.name, text, cache) if keep else Path(),
+        upgraded=plan.copied_state if cache.has_state(plan.copied_state) else "",
     )
-    # Once more over everything: a phase may have shown a secret before a later one told that it is one.
-    text = json.dumps(work.redactor.tree(json.loads(record.dump(sensitive.hidden(run)))), ensure_ascii=False)
-    return Recorded(run=record.load_text(text), path=_save(name, plan.loaded.name, text, cache) if keep else Path())
+
+
+def _story(kind: Kind, upgraded: str, at_end: AtEnd | None) -> Callable[[Work, ExitStack], None]:
+    """What a run does, from its first host to its last."""
+    if upgraded:
+        return partial(_from_upgraded, upgraded)
+    return partial(_upgrade, at_end=at_end) if kind == "upgrade" else STORIES[kind]
 
 
 def _upgrade(work: Work, held: ExitStack, at_end: AtEnd | None = None) -> None:
@@ -93,8 +116,12 @@ def _upgrade(work: Work, held: ExitStack, at_end: AtEnd | None = None) -> None:
     if plan.fault is None:
         with work.host(layers, "upgrade") as bench:
             work.upgrade(bench)
-            work.converge(bench)
-            _compared(work, bench, layers, fresh, at_end)
+            upgraded_layer = bench.stack.layers[0]
+            try:
+                work.converge(bench)
+                _compared(work, bench, layers, fresh, at_end)
+            finally:
+                work.set_aside(upgraded_layer)
         return
     upgraded = (work.upgraded_state(layers, held), *layers)
     with work.host(upgraded, "fault") as bench:
@@ -110,6 +137,19 @@ def _compared(work: Work, bench: Bench, layers: tuple[Path, ...], fresh: Stack |
     work.replays = forks.replays(work, bench, layers)
     if at_end is not None:
         at_end(work, bench, fresh)
+
+
+def _from_upgraded(state: str, work: Work, held: ExitStack) -> None:
+    """Puppet for the new release on a host that is booted from a saved state of the upgraded host."""
+    root = work.image(work.plan.image, held)
+    work.static = static.gather(work, root, held)
+    layers = (work.old_state(root, held), root)
+    fresh = work.fresh_state(held) if work.plan.agreement else None
+    layer = held.enter_context(work.cache.using("states", state)) / "up"
+    work.recalled(state, "ansible")
+    with work.host((layer, *layers), "converge") as bench:
+        work.converge(bench)
+        _compared(work, bench, layers, fresh, None)
 
 
 def _lint(work: Work, held: ExitStack) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -53,6 +54,7 @@ class Work:
         self.replays: tuple[Replay, ...] = ()
         self.static: Static | None = None
         self._now: PhaseName | None = None
+        self._aside: Path | None = None
 
     def do(self, story: Callable[[Work, ExitStack], None]) -> None:
         """Carry out a story to its end, or to where it cannot go on.
@@ -107,6 +109,32 @@ class Work:
         if unfinished is None:
             self.recalled(self.plan.upgraded_state, "ansible")
         return held.enter_context(self.cache.using("states", self.plan.upgraded_state)) / "up"
+
+    def copied_state(self, held: ExitStack) -> Path:
+        """The layer of the upgraded host as it was while it ran, of an earlier run."""
+        self.recalled(self.plan.copied_state, "ansible")
+        return held.enter_context(self.cache.using("states", self.plan.copied_state)) / "up"
+
+    def set_aside(self, layer: Path) -> None:
+        """Move a copy of what the upgrade tasks have left out of the host's directory, which goes with the host."""
+        self._aside = layer.rename(self.plan.upgrade.directory.with_name("upgraded"))
+
+    def keep_upgraded(self) -> None:
+        """Keep what was set aside, so that somebody can look at it. It was copied while the host ran, and no variant
+        starts from it.
+
+        Where the state is there already, or another run is making it, this one's is not needed. Nothing depends on it:
+        a disk that is full keeps it from being kept, no more.
+        """
+        phase = next((each for each in self.phases if each.name == "upgrade"), None)
+        if self._aside is None or phase is None or phase.cached:
+            return
+        with contextlib.suppress(OSError, ValidatorError):
+            with self.cache.making("states", self.plan.copied_state, wait=False) as unfinished:
+                if unfinished is not None:
+                    self._aside.rename(unfinished / "up")
+                    self.keep(unfinished, phase, "upgraded", copy=True)
+            self.cache.thin_out_copies()
 
     def fresh_state(self, held: ExitStack) -> Stack | None:
         """A host that Puppet alone deployed with the new release, as it was while it ran; None when it did not settle.
@@ -177,18 +205,20 @@ class Work:
         """A host started from a stack of layers, with the release that Puppet will apply on it (the new one)."""
         self.starts(name)
         self.progress.doing("starting the host")
-        staged = release or self.plan.new
-        spec = machine.HostSpec(
+        with machine.started(self.spec(layers, release or self.plan.new, wait=wait), self.cache) as host:
+            yield self.bench(host, layers)
+
+    def spec(self, layers: tuple[Path, ...], *releases: StagedRelease, wait: bool = True) -> machine.HostSpec:
+        """How to start a host in which Puppet can apply some releases."""
+        return machine.HostSpec(
             driver=self.scenario.host.driver,
             hostname=self.scenario.host.hostname,
             layers=layers,
-            binds=((staged.directory, staged.place),),
+            binds=tuple((staged.directory, staged.place) for staged in releases),
             addresses=self.scenario.host.addresses,
             wait_for=self.scenario.host.wait_for if wait else (),
             boot_timeout=self.scenario.host.boot_timeout,
         )
-        with machine.started(spec, self.cache) as host:
-            yield self.bench(host, layers)
 
     def bench(self, host: machine.Host, layers: tuple[Path, ...]) -> Bench:
         """A live host with what phases on it need."""
@@ -215,12 +245,12 @@ class Work:
         if not go_on:
             raise Stop
 
-    def keep(self, directory: Path, phase: Phase, what: str) -> None:
-        """Complete a state in the cache with the record of the phase that made it."""
+    def keep(self, directory: Path, phase: Phase, what: str, *, copy: bool = False) -> None:
+        """Complete a state in the cache with the record of the phase that made it. `copy`: of a host that ran on."""
         shown = sensitive.hidden_in(phase, self.phases)
         redacted = json.dumps(self.redactor.tree(json.loads(record.dump_phase(shown))))
         (directory / "phase.json").write_text(redacted, encoding="utf-8")
-        self.cache.describe(directory, about=f"{what} of {self.plan.loaded.name.partition('/')[0]}")
+        self.cache.describe(directory, about=f"{what} of {self.plan.loaded.name.partition('/')[0]}", copy=copy)
 
     def recalled(self, state: str, tool: str) -> Phase:
         """Take a phase's record from the cache."""

@@ -159,13 +159,20 @@ class Running:
     groups: set[Path] = field(default_factory=set)
 
     @classmethod
-    def start(cls, cache: Path, scenario: Path, *arguments: str, command: str = "scenario") -> Running:
+    def start(
+        cls,
+        cache: Path,
+        scenario: Path,
+        *arguments: str,
+        command: str = "scenario",
+        stdin: int = subprocess.DEVNULL,
+    ) -> Running:
         """Start to validate a scenario, or what else the command does with one."""
         out, err = (cache / f"{name}-{time.monotonic_ns()}" for name in ("out", "err"))
         with out.open("wb") as stdout, err.open("wb") as stderr:
             child = subprocess.Popen(
                 [COMMAND, command, str(scenario), *arguments],
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
                 cwd=PROJECT,

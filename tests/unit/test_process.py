@@ -109,3 +109,17 @@ def test_a_lock_is_exclusive_and_can_be_shared(tmp_path: Path) -> None:
         assert taken is None
     with process.locked(tmp_path / "lock", wait=False) as taken:
         assert taken is not None
+
+
+def test_an_attached_child_may_clean_up_and_is_killed_when_it_does_not() -> None:
+    read, write = os.pipe()
+    script = "trap 'exit 5' TERM; echo ready; while :; do sleep 0.1; done"
+    with process.attached(sh(script), stdout=write, stderr=2, grace=10.0) as child:
+        assert os.read(read, 9) == b"ready\n"
+    assert child.code() == 5
+    clock = time.monotonic()
+    with process.attached(sh("trap '' TERM; echo ready; exec sleep 60"), stdout=write, stderr=2, grace=0.2) as child:
+        assert os.read(read, 9) == b"ready\n"
+    assert (child.code(), time.monotonic() - clock < 10) == (128 + 9, True)
+    os.close(read)
+    os.close(write)

@@ -132,6 +132,7 @@ def test_only_what_must_stay_in_one_piece_is_wider_than_the_terminal(each: Resul
         r"\d/\d .*",
         r"record: .*",
         r"fixes: .*",
+        r"shell: .*",
         r".*scenarios/my shop/.*",
         r".*a long path.*",
     )
@@ -344,8 +345,8 @@ def test_the_command_finds_out_where_it_is_shown(tmp_path: Path) -> None:
 )
 def test_where_no_fix_was_looked_for_the_command_that_does_is_told(file: str, wanted: str) -> None:
     made = result(replace(CAUSE, fix=None), scenario="shop", file=file)
-    assert list(whatnext.steps(made)) == [("fixes", f"validate fix {wanted}")]
-    assert text.render(made).endswith(f"\nfixes: validate fix {wanted}\n")
+    assert list(whatnext.steps(made))[:1] == [("fixes", f"validate fix {wanted}")]
+    assert f"\nfixes: validate fix {wanted}\n" in text.render(made)
     told = (made, replace(made, verdict="converged", findings=()), replace(made, kind="lint"))
-    assert [bool(list(whatnext.steps(each))) for each in told] == [True, False, False]
-    assert list(whatnext.steps(replace(made, searched=True))) == []
+    assert ["fixes" in dict(whatnext.steps(each)) for each in told] == [True, False, False]
+    assert "fixes" not in dict(whatnext.steps(replace(made, searched=True)))

@@ -6,7 +6,7 @@ stand elsewhere, and may serve others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import yaml
 
@@ -36,6 +36,20 @@ def edits(task: Task, wanted: Wanted, redactor: Redactor) -> tuple[Edit, ...]:
         if str(node.value) != value:
             found.append(_edit(task, node, value))
     return tuple(dict.fromkeys(found))
+
+
+def setting(tasks: Iterable[Task], wanted: Wanted) -> Iterator[Task]:
+    """The tasks that set the same option of the same file, whatever they set it to."""
+    if not options.is_option(wanted):
+        return
+    path, section, option = options.file_and_option(wanted)
+    for task in tasks:
+        given = task.module("ini_file") or {}
+        said = {name: source.scalar(node) for name, (_, node) in given.items()}
+        if path in {said.get("path"), said.get("dest")} and (
+            (said.get("section"), said.get("option")) == (section, option) or any(_items(task, wanted))
+        ):
+            yield task
 
 
 def _value(wanted: Wanted, name: str) -> str | None:

@@ -98,9 +98,12 @@ class Proposer:
             yield reduce(self.followed, targets, change)
 
     def _in_place(self, finding: Finding, wanted: Wanted) -> Iterator[Change]:
-        task = self.site.find(finding.left_by.place) if finding.left_by is not None else None
-        if task is not None and (found := inplace.edits(task, wanted, self.redactor)):
-            yield Change(behind=task, edits=found, anchor=task)
+        """The value where it stands: in the task that touched it last, or one that sets the same option."""
+        last = self.site.find(finding.left_by.place) if finding.left_by is not None else None
+        tasks = [*([last] if last is not None else []), *inplace.setting(self.site.tasks, wanted)]
+        for task in dict.fromkeys(tasks):
+            if found := inplace.edits(task, wanted, self.redactor):
+                yield Change(behind=task, edits=found, anchor=task)
 
     def _inserted(self, wanted: Wanted, behind: Task | None) -> Iterator[Change]:
         return (self._change(drafts, behind) for drafts in resources.candidates(wanted))

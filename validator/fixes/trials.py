@@ -100,7 +100,8 @@ def open_attempts(proposer: Proposer, found: Iterable[Finding], board: Board) ->
         [each for each in findings if not each.rule.startswith((*FIRST, "probe."))],
         [each for each in findings if each.rule.startswith("probe.")],
     ):
-        for finding in chosen:
+        # A unit is stopped before its file goes.
+        for finding in sorted(chosen, key=lambda each: each.rule != "agreement.unit"):
             candidates = list(proposer.candidates(finding))
             if candidates and key(finding) not in {*board.attempts, *board.spent}:
                 board.attempts[key(finding)] = Attempt(candidates=candidates)

@@ -18,7 +18,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ from validator.host import cgroup, supervisor
 Kind = Literal["images", "states", "runs"]
 KINDS: tuple[Kind, ...] = ("images", "states", "runs")
 KEPT_RUNS = 50  # records of earlier validations that are kept
+KEPT_COPIES = 5  # states that are kept only to be looked at, of runs that did not converge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,11 +92,11 @@ class Cache:
         return (self.state(name) / "about.json").exists()
 
     @contextmanager
-    def making(self, kind: Kind, name: str) -> Iterator[Path | None]:
+    def making(self, kind: Kind, name: str, *, wait: bool = True) -> Iterator[Path | None]:
         """Make a thing, or learn that it exists (None): yields a directory that is renamed into place.
 
-        Only one process makes it; others wait for that, and never for those that use it. A failed block leaves
-        nothing. The block is to write `about.json`.
+        Only one process makes it; others wait for that, and never for those that use it. Without `wait` they learn
+        at once that it is not theirs to make. A failed block leaves nothing. The block is to write `about.json`.
         """
         final = self.root / kind / name
         while not (final / "about.json").exists():
@@ -112,6 +113,8 @@ class Cache:
                     finally:
                         remove_tree(unfinished)
                     return
+            if not wait:
+                break
             with process.locked(self._lock(kind, name), shared=True):
                 continue  # whoever was making it is done
         yield None
@@ -189,10 +192,22 @@ class Cache:
                     if held is not None:
                         remove_tree(unfinished)
         names = sorted(note.parent.name for note in (self.root / "runs").glob("*/about.json"))  # they begin with a time
-        for name in names[:-KEPT_RUNS]:
-            with process.locked(self._lock("runs", name), wait=False) as held:
+        self._discard_unused("runs", names[:-KEPT_RUNS])
+
+    def thin_out_copies(self) -> None:
+        """Of the states that were described as a `copy`, keep those that were used last."""
+        found: list[tuple[float, str]] = []
+        for note in (self.root / "states").glob("*/about.json"):
+            with contextlib.suppress(FileNotFoundError):  # another run has just removed it
+                if json.loads(note.read_text(encoding="utf-8")).get("copy"):
+                    found.append((note.parent.stat().st_mtime, note.parent.name))
+        self._discard_unused("states", [name for _, name in sorted(found)[:-KEPT_COPIES]])
+
+    def _discard_unused(self, kind: Kind, names: Iterable[str]) -> None:
+        for name in names:
+            with process.locked(self._lock(kind, name), wait=False) as held:
                 if held is not None:
-                    self._discard("runs", name)
+                    self._discard(kind, name)
 
     def _discard(self, kind: Kind, name: str) -> None:
         """Remove a thing whose lock is held. A kill on the way leaves what the next sweep removes."""

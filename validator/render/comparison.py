@@ -129,12 +129,12 @@ def document(comparison: Comparison) -> str:
         "after": _side(comparison.after),
         "same_inputs": comparison.same_inputs,
         "unstable": comparison.unstable,
-        "new": [_finding(each) for each in comparison.new],
-        "fixed": [_finding(each) for each in comparison.fixed],
+        "new": [finding(each) for each in comparison.new],
+        "fixed": [finding(each) for each in comparison.fixed],
         "changed": [
-            {"change": each.change, "was": each.before.severity, **_finding(each.after)} for each in comparison.shifted
+            {"change": each.change, "was": each.before.severity, **finding(each.after)} for each in comparison.shifted
         ],
-        "unchanged": [_finding(each) for each in comparison.unchanged],
+        "unchanged": [finding(each) for each in comparison.unchanged],
         "restarts": [asdict(each) for each in comparison.restarts],
     }
     return json.dumps(shown, indent=2, ensure_ascii=False) + "\n"
@@ -144,17 +144,18 @@ def _side(side: Summary) -> dict[str, Any]:
     return {"file": side.file, "verdict": side.verdict, "digest": side.digest, "validator": side.validator}
 
 
-def _finding(finding: Seen) -> dict[str, Any]:
+def finding(seen: Seen) -> dict[str, Any]:
+    """A finding as it stands in the document."""
     return {
-        "rule": finding.rule,
-        "severity": finding.severity,
-        "means": finding.means,
-        "phase": finding.phase,
-        "subject": finding.subject,
-        "path": finding.path,
-        "message": finding.message,
-        "declared_at": finding.declared_at,
-        "waived": None if finding.waived is None else asdict(finding.waived),
+        "rule": seen.rule,
+        "severity": seen.severity,
+        "means": seen.means,
+        "phase": seen.phase,
+        "subject": seen.subject,
+        "path": seen.path,
+        "message": seen.message,
+        "declared_at": seen.declared_at,
+        "waived": None if seen.waived is None else asdict(seen.waived),
     }
 
 

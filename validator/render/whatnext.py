@@ -15,6 +15,19 @@ def steps(result: Result) -> Iterator[tuple[str, str]]:
     """The commands, each with a word for what it is about. Nothing where nothing is left to do."""
     if result.verdict == "diverged" and result.kind == "upgrade" and not result.searched:
         yield "fixes", f"validate fix {shlex.quote(name(result))}"
+    if result.verdict != "converged" and result.file and (moment := _moment(result)):
+        yield "shell", f"validate shell {shlex.quote(name(result))} --at {moment}"
+
+
+def _moment(result: Result) -> str:
+    """As far as the run came: the host as the tasks left it, before Puppet mends it; empty where there is none."""
+    reached = {phase.name for phase in result.phases}
+    if result.kind not in {"upgrade", "upgrade-idempotence"} or "old" not in reached:
+        return ""
+    if "upgrade" in reached:
+        return "fault" if "fault" in reached else "upgrade"
+    unsettled = any(finding.phase == "old" and finding.means == "inconclusive" for finding in result.findings)
+    return "image" if unsettled else "old"
 
 
 def name(result: Result) -> str:

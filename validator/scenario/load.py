@@ -58,7 +58,8 @@ PARTS: Mapping[str, type[Part]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A scenario with its name, its file and, for a variant, the fault that is applied after the upgrade.
+    """A scenario with its name, its file and, for a variant, the fault that is applied after the upgrade and the file
+    of the scenario that it extends.
 
     The `_places` say where each waiver, expected change and probe of the scenario stands.
     """
@@ -71,17 +72,13 @@ class Loaded:
     expect_places: tuple[Place, ...] = ()
     probe_places: tuple[Place, ...] = ()
     fault: Path | None = None
+    base: Path | None = None
 
 
 def load(path: Path) -> Loaded:
     """Load a scenario by its directory or file. Raises `ScenarioError` with all problems, `UsageError` when missing."""
-    directory = directory_of(path)
-    file = directory / SCENARIO_FILE
-    if not file.is_file():
-        raise UsageError(
-            f"there is no scenario at {directory} (no {SCENARIO_FILE})",
-            hint="`validate list` shows the scenarios there are; `validate new NAME` makes one.",
-        )
+    file = _existing(path)
+    directory = file.parent
     document = text.read(file)
     if isinstance(document.data, dict) and "extends" in document.data:
         return _variant(document, directory)
@@ -107,10 +104,25 @@ def _places(document: text.Document, key: str, many: int) -> tuple[Place, ...]:
     )
 
 
+def _existing(path: Path) -> Path:
+    directory = directory_of(path)
+    if not (directory / SCENARIO_FILE).is_file():
+        raise UsageError(
+            f"there is no scenario at {directory} (no {SCENARIO_FILE})",
+            hint="`validate list` shows the scenarios there are; `validate new NAME` makes one.",
+        )
+    return directory / SCENARIO_FILE
+
+
 def find(name: str, root: Path) -> Loaded:
     """Load a scenario by name (below `root`) or by path."""
+    return load(file_of(name, root))
+
+
+def file_of(name: str, root: Path) -> Path:
+    """The file of a scenario, by name (below `root`) or by path. Raises `UsageError` when there is none."""
     named = root / name
-    return load(named if (named / SCENARIO_FILE).is_file() or "/" not in name else Path(name))
+    return _existing(named if (named / SCENARIO_FILE).is_file() or "/" not in name else Path(name))
 
 
 def mapping(file: Path) -> dict[str, JsonValue]:
@@ -153,6 +165,7 @@ def _variant(document: text.Document, directory: Path) -> Loaded:
         title=variant.title,
         file=directory / SCENARIO_FILE,
         fault=variant.fault,
+        base=loaded.file,
     )
 
 

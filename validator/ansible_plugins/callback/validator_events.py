@@ -10,13 +10,15 @@ import time
 
 from ansible.plugins.callback import CallbackBase
 
+STOP, STOPPED = b"!", 99  # as in validator/phases.py
+
 DOCUMENTATION = """
 name: validator_events
 type: notification
 short_description: task events for the convergence validator
 description: >
   Writes JSON lines to an inherited file descriptor; the normal output stays as it is. Before each task and at the end
-  it waits for a byte to come back, so that the host can be looked at while no task runs.
+  it waits for a byte to come back, so that the host can be looked at while no task runs; `!` ends the play there.
 requirements: [VALIDATOR_EVENTS holds the number of an open descriptor]
 """
 
@@ -57,7 +59,9 @@ class CallbackModule(CallbackBase):
     def _border(self, **event):
         self._write(**event)
         self._out.flush()
-        os.read(self._channel, 1)  # empty when nobody listens any more
+        answer = os.read(self._channel, 1)  # empty when nobody listens any more
+        if answer == STOP:
+            os._exit(STOPPED)  # no task runs now, and none shall: handlers and `always` neither
 
     def v2_playbook_on_task_start(self, task, is_conditional):
         self._border(event="start", name=task.get_name(), path=task.get_path())

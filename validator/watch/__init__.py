@@ -1,0 +1,1 @@
+"""A scenario that is run again whenever its files are saved."""
