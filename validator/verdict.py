@@ -12,8 +12,9 @@ from typing import Literal
 from pydantic import JsonValue
 
 from validator import checks, waivers
-from validator.checks import numbers, restarts
+from validator.checks import numbers, restarts, timeline
 from validator.checks.restarts import RestartAccount
+from validator.checks.timeline import Span
 from validator.errors import Exit
 from validator.findings import Finding, Severity
 from validator.record import Kind, Phase, Run, SelfTest
@@ -34,7 +35,7 @@ class Result:
     """What one validation came to. `records` are files that `validate judge` reads, `file` is the scenario's.
 
     `restarts` are those on the upgraded host, by whom; `compared` is how much the checks that hold witnesses against
-    each other had to look at.
+    each other had to look at; `timeline` is what ran when. `observed` is what the record has of each phase.
     """
 
     scenario: str
@@ -52,6 +53,8 @@ class Result:
     digest: str
     file: str = ""
     selftest: SelfTest | None = None
+    timeline: tuple[Span, ...] = ()
+    observed: tuple[Phase, ...] = ()
     schema: str = field(default=SCHEMA)
 
     @property
@@ -115,6 +118,8 @@ def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
         digest=run.subject.digest,
         file=run.subject.file,
         selftest=run.subject.selftest,
+        timeline=timeline.of(run),
+        observed=run.phases,
     )
 
 

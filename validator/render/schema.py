@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from validator.checks.timeline import Outcome, SpanKind
 from validator.findings import Known, Meaning, Severity, Whose
 from validator.record import FixStatus, Kind, PhaseName
 from validator.verdict import EXITS, SCHEMA, Verdict
@@ -43,6 +44,7 @@ def result_schema() -> Schema:
                 "watched": _list(WORD),
                 "compared": _compared(),
                 "restarts": _list(_restart()),
+                "timeline": _list(_span()),
                 "seconds": SECONDS,
                 "validator": TEXT,
                 "digest": TEXT,
@@ -137,6 +139,22 @@ def _restart() -> Schema:
             "who": WORD,
             "place": PLACE,
             "time": SECONDS,
+            "step": {"type": ["integer", "null"]},
+            "loop": {"type": "integer", "minimum": 1},
+        }
+    )
+
+
+def _span() -> Schema:
+    return _object(
+        {
+            "kind": _one_of(SpanKind),
+            "name": TEXT,
+            "phase": _one_of(PhaseName),
+            "start": SECONDS,
+            "end": SECONDS,
+            "outcome": _one_of(Outcome),
+            "place": PLACE,
             "step": {"type": ["integer", "null"]},
             "loop": {"type": "integer", "minimum": 1},
         }
