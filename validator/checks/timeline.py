@@ -101,9 +101,7 @@ def _told(phase: Phase, run: AnsibleRun) -> Iterator[Span]:
         yield _task(phase, name, place, (results[0].start, results[-1].end), results)
 
 
-def _task(
-    phase: Phase, name: str, place: Place | None, times: tuple[float, float], results: tuple[Task, ...]
-) -> Span:
+def _task(phase: Phase, name: str, place: Place | None, times: tuple[float, float], results: tuple[Task, ...]) -> Span:
     statuses = {task.status for task in results}
     outcome: Outcome = "unchanged"
     if statuses & {"failed", "unreachable"}:

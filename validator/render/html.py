@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from validator.findings import Finding
-from validator.record import Event, Place
+from validator.record import Event, Phase, Place
 from validator.render import parts, sides, tracks
 from validator.render.text import HEADLINES
 from validator.verdict import Result
@@ -37,19 +37,23 @@ def render(result: Result, *, details: bool = False) -> str:
     waived = [finding for finding in result.findings if finding.waived is not None]
     causes = parts.causes(result)
     asides = [finding for finding in result.findings if finding not in causes and finding not in waived]
-    return _environment().get_template("report.html.j2").render(
-        result=result,
-        verdict=verdict,
-        meaning=meaning,
-        causes=causes,
-        waived=waived,
-        declared=[finding for finding in result.findings if finding.whose == "declared"],
-        warnings=[finding for finding in asides if finding.severity == "warning"],
-        notes=[finding for finding in asides if finding.severity != "warning"],
-        began=_began(result),
-        tracks=tracks.tracks(result),
-        restarted=tracks.counted(result),
-        script_hash=_script_hash(),
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            result=result,
+            verdict=verdict,
+            meaning=meaning,
+            causes=causes,
+            waived=waived,
+            declared=[finding for finding in result.findings if finding.whose == "declared"],
+            warnings=[finding for finding in asides if finding.severity == "warning"],
+            notes=[finding for finding in asides if finding.severity != "warning"],
+            began=_began(result),
+            tracks=tracks.tracks(result),
+            restarted=tracks.counted(result),
+            script_hash=_script_hash(),
+        )
     )
 
 
@@ -78,6 +82,7 @@ def _environment() -> Environment:
         "columns": _columns,
         "changes": _changes,
         "rest": _rest,
+        "contents_of": _contents,
         "property_of": _property,
         "MOST": MOST,
     }
@@ -112,14 +117,21 @@ def _changes(finding: Finding) -> Iterator[Mapping[str, object]]:
     """The properties that differ, but for a content whose difference is shown line by line."""
     found = finding.evidence.get("changes")
     for change in found if isinstance(found, list) else ():
-        if isinstance(change, dict) and change.get("property") is not None and {"is", "should"} <= change.keys():
-            if change["property"] != "content" or not finding.evidence.get("diff"):
-                yield change
+        named = change.get("property") if isinstance(change, dict) else None
+        if isinstance(change, dict) and named is not None and not (named == "content" and finding.evidence.get("diff")):
+            yield change
 
 
 def _rest(finding: Finding) -> dict[str, object]:
     """Evidence that is not shown otherwise."""
     return {name: value for name, value in finding.evidence.items() if name not in {"changes", "diff", "output"}}
+
+
+def _contents(observed: Phase | None) -> Iterator[tuple[str, list[str]]]:
+    """The paths whose texts differ, and how."""
+    for change in observed.disk.changes if observed is not None and observed.disk is not None else ():
+        if change.content is not None and change.content.diff:
+            yield change.path, change.content.diff.splitlines()
 
 
 def _property(event: Event) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import zip_longest
-from os.path import commonprefix
+from itertools import takewhile, zip_longest
 from typing import Literal
 
 HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@")
@@ -83,8 +82,8 @@ def _changed(pending: _Open, left: int, right: int) -> Iterator[Row]:
         elif old is None:
             yield Row(kind="only-right", right=Cell(number=right + offset, head="", changed=new))
         else:
-            head = len(commonprefix((old, new)))
-            tail = len(commonprefix((old[head:][::-1], new[head:][::-1])))
+            head = _alike(old, new)
+            tail = _alike(old[head:][::-1], new[head:][::-1])
             if head + tail < FEWEST * max(len(old), len(new)):
                 head = tail = 0
             yield Row(
@@ -94,6 +93,11 @@ def _changed(pending: _Open, left: int, right: int) -> Iterator[Row]:
             )
     for note in pending.notes:
         yield Row(kind="skip", text=note)
+
+
+def _alike(old: str, new: str) -> int:
+    """How many characters two lines have in common at their begin."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(old, new, strict=False)))
 
 
 def _cell(number: int, line: str, head: int, tail: int) -> Cell:
