@@ -132,12 +132,16 @@ class Browser:
 
     def said(self) -> list[str]:
         """The messages on the console since the last look."""
-        return [str(entry["message"]) for entry in self.driver.get_log("browser")]
+        return [str(entry["message"]) for entry in self._log("browser")]
 
     def requests(self) -> list[str]:
         """The addresses that were asked for since the last look."""
-        told = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        told = [json.loads(entry["message"])["message"] for entry in self._log("performance")]
         return [each["params"]["request"]["url"] for each in told if each["method"] == "Network.requestWillBeSent"]
+
+    def _log(self, kind: str) -> list[dict[str, Any]]:
+        entries: list[dict[str, Any]] = self.driver.execute("getLog", {"type": kind})["value"]
+        return entries
 
 
 @pytest.fixture(scope="session")

@@ -194,12 +194,12 @@ def test_all_folds_can_be_opened_at_once(browser: Browser, pages: dict[str, Path
     assert button.text == "Close all folds"
 
 
-def test_what_is_folded_is_printed_but_for_the_records(browser: Browser, pages: dict[str, Path]) -> None:
+def test_what_is_folded_is_printed_but_for_the_long_lists(browser: Browser, pages: dict[str, Path]) -> None:
     browser.open(pages["mended"])
     before = browser.run("return document.querySelectorAll('details[open]').length")
     browser.run("dispatchEvent(new Event('beforeprint'))")
-    assert browser.run("return document.querySelectorAll('details:not([open]):not(.raw)').length") == 0
-    assert browser.run("return document.querySelectorAll('details.raw[open]').length") == 0
+    assert browser.run("return document.querySelectorAll('details:not([open]):not(.bulk)').length") == 0
+    assert browser.run("return document.querySelectorAll('details.bulk[open]').length") == 0
     browser.run("dispatchEvent(new Event('afterprint'))")
     assert browser.run("return document.querySelectorAll('details[open]').length") == before
 

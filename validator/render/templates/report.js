@@ -9,10 +9,10 @@
     all.setAttribute("aria-pressed", String(open));
     all.textContent = open ? "Close all folds" : "Open all folds";
   });
-  // What is folded is printed too, but for the raw records.
+  // What is folded is printed too, but for the long lists.
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("details:not([open]):not(.raw)")];
+    opened = [...document.querySelectorAll("details:not([open]):not(.bulk)")];
     for (const fold of opened) fold.open = true;
   });
   addEventListener("afterprint", () => {
