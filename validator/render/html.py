@@ -115,16 +115,24 @@ def _columns(finding: Finding) -> tuple[str, str]:
 
 def _changes(finding: Finding) -> Iterator[Mapping[str, object]]:
     """The properties that differ, but for a content whose difference is shown line by line."""
-    found = finding.evidence.get("changes")
-    for change in found if isinstance(found, list) else ():
-        named = change.get("property") if isinstance(change, dict) else None
-        if isinstance(change, dict) and named is not None and not (named == "content" and finding.evidence.get("diff")):
+    for change in _properties(finding):
+        if change["property"] != "content" or not finding.evidence.get("diff"):
             yield change
+
+
+def _properties(finding: Finding) -> tuple[Mapping[str, object], ...]:
+    """What a rule says of properties. Others put another thing there, and a refresh has no property."""
+    found = finding.evidence.get("changes")
+    changes = (
+        [each for each in found if isinstance(each, dict) and each.get("property")] if isinstance(found, list) else []
+    )
+    return tuple(changes) if changes == found else ()
 
 
 def _rest(finding: Finding) -> dict[str, object]:
     """Evidence that is not shown otherwise."""
-    return {name: value for name, value in finding.evidence.items() if name not in {"changes", "diff", "output"}}
+    shown = {"diff", "output"} | ({"changes"} if _properties(finding) else set())
+    return {name: value for name, value in finding.evidence.items() if name not in shown}
 
 
 def _contents(observed: Phase | None) -> Iterator[tuple[str, list[str]]]:

@@ -78,7 +78,7 @@ def tracks(result: Result) -> tuple[Track, ...]:
             marks=tuple(_marks(phase, [each for each in restarts if each.account.phase == phase.name])),
         )
         for phase in result.timeline
-        if phase.kind == "phase"
+        if phase.kind == "phase" and phase.name in summaries
     )
 
 
