@@ -8,7 +8,7 @@ demo: .venv/.ready-collections
 	$(BIN)/validate scenario newton-ocata
 
 test: .venv/.ready-collections,dev check-only
-	$(BIN)/pytest -q -n 2 --dist worksteal tests/host
+	$(BIN)/pytest -q -n 2 --dist worksteal tests/browser tests/host
 
 check: .venv/.ready-collections,dev check-only
 

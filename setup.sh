@@ -11,6 +11,11 @@ missing=()
 need mmdebstrap mmdebstrap
 need nsenter util-linux
 need git git
+case ",$extras," in *,dev,*) # what the tests of the HTML page look at it with
+  need chromium chromium
+  need chromedriver chromium-driver
+  need java default-jre-headless
+esac
 python=python3
 for candidate in python3 /usr/bin/python3; do
   if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$candidate; break; fi

@@ -12,8 +12,9 @@ from typing import Literal
 from pydantic import JsonValue
 
 from validator import checks, drift, waivers
-from validator.checks import numbers, restarts
+from validator.checks import numbers, restarts, timeline
 from validator.checks.restarts import RestartAccount
+from validator.checks.timeline import Span
 from validator.drift import Drift
 from validator.errors import Exit
 from validator.findings import Finding, Left, Severity
@@ -35,8 +36,8 @@ class Result:
     """What one validation came to. `records` are files that `validate judge` reads, `file` is the scenario's.
 
     `restarts` are those on the upgraded host, by whom; `compared` is how much the checks that hold witnesses against
-    each other had to look at. `drift` is what Puppet changed, or a fresh host has otherwise, whatever the findings say.
-    `searched`: fixes were looked for.
+    each other had to look at. `drift` is what Puppet changed, or a fresh host has otherwise, whatever the findings say;
+    `timeline` is what ran when. `observed` is what the record has of each phase. `searched`: fixes were looked for.
     """
 
     scenario: str
@@ -56,6 +57,8 @@ class Result:
     selftest: SelfTest | None = None
     drift: tuple[Drift, ...] = ()
     searched: bool = False
+    timeline: tuple[Span, ...] = ()
+    observed: tuple[Phase, ...] = ()
     schema: str = field(default=SCHEMA)
 
     @property
@@ -120,6 +123,8 @@ def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
         selftest=run.subject.selftest,
         searched=run.searched,
         drift=drift.of(run),
+        timeline=timeline.of(run),
+        observed=run.phases,
     )
 
 

@@ -24,6 +24,7 @@ from validator.drift import Digests, Drift, Metadata
 from validator.findings import Consequence, Finding, Left, Meaning, Waived
 from validator.record import Fix, Place, Run, SelfTest
 from validator.render import github, hunks, json, junit, markdown, parts, sarif, schema
+from validator.render import html as html_page
 from validator.render.hunks import Replacement
 from validator.verdict import Result, judge
 
@@ -634,6 +635,6 @@ def test_nothing_in_a_value_ends_a_command() -> None:
 
 
 @pytest.mark.parametrize("means", get_args(Meaning))
-@pytest.mark.parametrize("form", [markdown, junit, sarif, github, json])
+@pytest.mark.parametrize("form", [markdown, junit, sarif, github, json, html_page])
 def test_every_format_shows_every_kind_of_finding(means: Meaning, form: Any) -> None:
     assert "content is 3, should be 2" in form.render(result(finding(means)))

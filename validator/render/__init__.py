@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from validator.render import github, json, junit, markdown, sarif, text
+from validator.render import github, html, json, junit, markdown, sarif, text
 from validator.verdict import Result
 
 
@@ -23,4 +23,5 @@ RENDERERS: Mapping[str, Renderer] = {
     "junit": junit.render,
     "sarif": sarif.render,
     "github": github.render,
+    "html": html.render,
 }

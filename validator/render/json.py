@@ -44,6 +44,20 @@ def render(result: Result, *, details: bool = True) -> str:
             }
             for each in result.restarts
         ],
+        "timeline": [
+            {
+                "kind": each.kind,
+                "name": each.name,
+                "phase": each.phase,
+                "start": each.start,
+                "end": each.end,
+                "outcome": each.outcome,
+                "place": _place(each.place),
+                "step": each.step,
+                "loop": each.round,
+            }
+            for each in result.timeline
+        ],
         "seconds": round(result.seconds, 2),
         "validator": result.validator,
         "digest": result.digest,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from validator.checks.timeline import Outcome, SpanKind
 from validator.findings import Known, Meaning, Severity, Whose
 from validator.record import FixStatus, Form, Kind, PhaseName
 from validator.verdict import EXITS, SCHEMA, Verdict
@@ -44,6 +45,7 @@ def result_schema() -> Schema:
                 "compared": _compared(),
                 "drift": _list(_drift()),
                 "restarts": _list(_restart()),
+                "timeline": _list(_span()),
                 "seconds": SECONDS,
                 "validator": TEXT,
                 "digest": TEXT,
@@ -163,6 +165,22 @@ def _drift() -> Schema:
             "metadata": _object({"is": attributes, "should": attributes, "patch": _list(_operation())}),
             "aspects": _list(WORD),
             "resources": _list(WORD),
+        }
+    )
+
+
+def _span() -> Schema:
+    return _object(
+        {
+            "kind": _one_of(SpanKind),
+            "name": TEXT,
+            "phase": _one_of(PhaseName),
+            "start": SECONDS,
+            "end": SECONDS,
+            "outcome": _one_of(Outcome),
+            "place": PLACE,
+            "step": {"type": ["integer", "null"]},
+            "loop": {"type": "integer", "minimum": 1},
         }
     )
 
