@@ -34,7 +34,8 @@ class Result:
     """What one validation came to. `records` are files that `validate judge` reads, `file` is the scenario's.
 
     `restarts` are those on the upgraded host, by whom; `compared` is how much the checks that hold witnesses against
-    each other had to look at.
+    each other had to look at. `made` is the Unix time at which the run began, `image` the name of the old release's
+    image; `digest` identifies what was validated, `terms` by what it is judged besides (see `Plan.terms`).
     """
 
     scenario: str
@@ -51,6 +52,9 @@ class Result:
     validator: str
     digest: str
     file: str = ""
+    made: float = 0.0
+    image: str = ""
+    terms: str = ""
     selftest: SelfTest | None = None
     schema: str = field(default=SCHEMA)
 
@@ -114,6 +118,9 @@ def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
         validator=run.validator,
         digest=run.subject.digest,
         file=run.subject.file,
+        made=run.started,
+        image=run.subject.image,
+        terms=run.subject.terms,
         selftest=run.subject.selftest,
     )
 

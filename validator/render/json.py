@@ -42,6 +42,9 @@ def render(result: Result, *, details: bool = True) -> str:
         "validator": result.validator,
         "digest": result.digest,
         "file": result.file,
+        "made": result.made,
+        "image": result.image,
+        "terms": result.terms,
         "selftest": None if result.selftest is None else asdict(result.selftest),
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"

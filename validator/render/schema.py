@@ -47,6 +47,9 @@ def result_schema() -> Schema:
                 "validator": TEXT,
                 "digest": TEXT,
                 "file": TEXT,
+                "made": SECONDS,
+                "image": TEXT,
+                "terms": TEXT,
                 "selftest": _or_null(
                     _object({"when": SECONDS, "caught": NUMBER, "missed": NUMBER, "equivalent": NUMBER})
                 ),

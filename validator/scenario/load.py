@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import JsonValue, ValidationError
-from pydantic_core import ErrorDetails
 
 from validator.errors import Problem, ScenarioError, UsageError
 from validator.record import Place
-from validator.scenario import text
+from validator.scenario import mistakes, text
 from validator.scenario.model import (
     SCENARIO_FILE,
     Checks,
@@ -165,30 +163,9 @@ def _validated(document: text.Document, model: type[Model], directory: Path) -> 
     try:
         return model.model_validate(document.data, context={"directory": directory})
     except ValidationError as error:
-        raise ScenarioError(tuple(_problem(document, each) for each in error.errors())) from error
-
-
-def _problem(document: text.Document, error: ErrorDetails) -> Problem:
-    location = tuple(part for part in error["loc"] if part != "[key]")
-    kind = error["type"]
-    if kind == "extra_forbidden":
-        return document.problem(location, f"unknown key{_suggestion(location)}")
-    if kind == "missing":
-        return document.problem(location, "this key is missing")
-    message = error["msg"].removeprefix("Value error, ").replace("a valid tuple", "a list")
-    given = (
-        f" (it is {error['input']!r})"
-        if isinstance(error["input"], str | int | float | bool) and kind != "value_error"
-        else ""
-    )
-    return document.problem(location, f"{message[:1].lower()}{message[1:]}{given}")
-
-
-def _suggestion(location: tuple[str | int, ...]) -> str:
-    part = PARTS.get(str(next((name for name in reversed(location[:-1]) if isinstance(name, str)), "")), Scenario)
-    keys = list(part.model_fields)
-    close = difflib.get_close_matches(str(location[-1]), keys, n=1)
-    return f"; did you mean `{close[0]}`?" if close else f"; known here: {', '.join(keys)}"
+        raise ScenarioError(
+            tuple(mistakes.problem(document, each, parts=PARTS, whole=Scenario) for each in error.errors())
+        ) from error
 
 
 def _contradictions(document: text.Document, scenario: Scenario) -> list[Problem]:
