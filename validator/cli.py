@@ -204,6 +204,51 @@ def diff(
     raise typer.Exit(compared.exit_code)
 
 
+@app.command()
+def gate(
+    checklist: Annotated[Path | None, typer.Argument(help="A checklist (see docs/how-to/release-gate.md).")] = None,
+    *,
+    format: Format = "markdown",  # noqa: A002 - the option's name
+    output: Output = None,
+    sign_off: Annotated[Path | None, typer.Option("--sign-off", help="Write a new sign-off file.")] = None,
+    by: Annotated[str, typer.Option("--by", help="Who signs off.")] = "",
+    key: Annotated[Path | None, typer.Option("--key", help="Sign it with this SSH key too, as FILE.sig.")] = None,
+    verify: Annotated[
+        Path | None, typer.Option("--verify", help="Instead: hold a sign-off file against what it is about.")
+    ] = None,
+    allowed_signers: Annotated[
+        Path | None,
+        typer.Option("--allowed-signers", help="With --verify: who may sign with which key (ssh-keygen(1))."),
+    ] = None,
+) -> None:
+    """Say whether a release may go: a checklist held against the results that there are.
+
+    Exit status: 0 go, 1 no-go, 2 a checklist with mistakes, 3 could not judge.
+    """
+    from validator.gate import run, signoff  # noqa: PLC0415 - keeps --help fast
+    from validator.render import gate as rendered  # noqa: PLC0415 - keeps --help fast
+
+    _known(format, rendered.RENDERERS)
+    _writable(output)
+    if verify is not None:
+        if checklist is not None or sign_off is not None or by or key is not None:
+            raise UsageError("--verify goes with --allowed-signers, --format and --output only")
+        verification = signoff.verify(verify, RENDERERS["json"], allowed=allowed_signers)
+        _write(rendered.VERIFIED[format](verification), output)
+        raise typer.Exit(verification.exit_code)
+    if checklist is None:
+        raise UsageError("name a checklist, or a sign-off file with --verify")
+    if sign_off is None and (by or key is not None):
+        raise UsageError("--by and --key go with --sign-off FILE")
+    if allowed_signers is not None:
+        raise UsageError("--allowed-signers goes with --verify FILE")
+    _writable(sign_off)
+    signing = run.Signing(file=sign_off, by=by, key=key) if sign_off is not None else None
+    decision = run.gate(checklist, RENDERERS["json"], signing)
+    _write(rendered.RENDERERS[format](decision), output)
+    raise typer.Exit(decision.exit_code)
+
+
 @app.command("list")
 def list_scenarios(root: Root = SCENARIOS) -> None:
     """List the scenarios."""

@@ -88,7 +88,8 @@ class Plan:
         The same content with other terms may be judged otherwise.
         """
         said = self.loaded.scenario.model_dump_json(exclude={"title", "image", "old", "upgrade", "new"})
-        return hashlib.sha256(said.encode()).hexdigest()[:16]
+        compared = self.fresh_image.name if self.loaded.scenario.agreement else ""
+        return hashlib.sha256(f"{said}\0{compared}".encode()).hexdigest()[:16]
 
     @property
     def secrets(self) -> frozenset[str]:
