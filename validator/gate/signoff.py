@@ -273,7 +273,8 @@ def _judged_again(signoff: SignOff, file: Path, write_result: Write, *, same: bo
             again.answer,
             again.result,
         ):
-            yield f"its line of {then.scenario} says {then.answer}, and judged again it is {again.answer}"
+            words = f"{again.answer} by {again.result or 'no result'} on {again.image}"
+            yield f"its line of {then.scenario} says {then.answer}, and judged again it is {words}"
     if len(signoff.lines) != len(decision.items):
         yield "it has not a line for each of the checklist's: it was edited"
     yield from _content(signoff, loaded)
