@@ -11,6 +11,7 @@ missing=()
 need mmdebstrap mmdebstrap
 need nsenter util-linux
 need git git
+[[ $extras != *dev* ]] || need ssh-keygen openssh-client
 python=python3
 for candidate in python3 /usr/bin/python3; do
   if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$candidate; break; fi

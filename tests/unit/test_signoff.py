@@ -68,9 +68,10 @@ def test_a_signed_no_go_cannot_be_made_a_go(gate: Gate) -> None:
     file = signed(gate)
     edit(file, lambda document: (document.update(answer="go"), document["lines"][0].update(answer="go", reasons=[])))
     done = verified(file)
+    image = done.signoff.contents[0].image
     assert done.reasons == (
         "it says go, and what it is about gives no-go",
-        "its line of shop says go, and judged again it is no-go",
+        f"its line of shop says go, and judged again it is no-go by ../results/shop.json on {image}",
     )
 
 
@@ -133,7 +134,7 @@ FORGERIES: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "another sum": (first("results", sha256="0"), "results/shop.json was changed since"),
     "another result": (
         first("lines", result="../results/x.json"),
-        "its line of shop says go, and judged again it is go",
+        "judged again it is go by ../results/shop.json on bookworm-",
     ),
     "no lines": (lambda document: document.update(lines=[]), "it has not a line for each of the checklist's"),
     "no contents": (
@@ -209,8 +210,9 @@ def key(tmp_path: Path) -> Path:
     return new_key(tmp_path / "id")
 
 
-def new_key(file: Path, passphrase: str = "") -> Path:
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", "", "-f", file], check=True)
+def new_key(file: Path, *, locked: bool = False) -> Path:
+    passphrase = "a phrase" if locked else ""
+    subprocess.run(["/usr/bin/ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-C", "", "-f", file], check=True)
     return file
 
 
@@ -263,14 +265,16 @@ def test_a_signature_that_is_wanted_and_gone(gate: Gate, key: Path) -> None:
 
 def test_a_signature_made_for_something_else_is_none(gate: Gate, key: Path) -> None:
     file = signed(gate, by="me@example.test")
-    subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-f", key, "-n", "git", file], check=True, capture_output=True)
+    subprocess.run(
+        ["/usr/bin/ssh-keygen", "-q", "-Y", "sign", "-f", key, "-n", "git", file], check=True, capture_output=True
+    )
     assert verified(file, allowed=allowed(gate.root / "signers", me=key)).says == "does not hold"
     assert verified(file).says == "does not hold"
 
 
 def test_a_key_that_cannot_sign_leaves_no_sign_off(gate: Gate) -> None:
     with pytest.raises(UsageError, match="cannot sign"):
-        signed(gate, by="me", key=new_key(gate.root / "locked", passphrase="secret"))
+        signed(gate, by="me", key=new_key(gate.root / "locked", locked=True))
     assert list((gate.root / "signed").iterdir()) == []
     (gate.root / "none").write_text("no key\n", encoding="ascii")
     (gate.root / "signed").rmdir()
