@@ -9,11 +9,12 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, StringConstraints, ValidationError
+from pydantic import Field, StringConstraints
 
 from validator.errors import Problem, ScenarioError, UsageError
 from validator.record import Place
-from validator.scenario import mistakes, text
+from validator.scenario import text
+from validator.scenario.load import validated
 from validator.scenario.model import Listed, Part
 from validator.scenario.paths import written
 
@@ -82,7 +83,7 @@ class Checklist(Part):
     waivers: Listed[Tolerated] = Field((), description="Waived findings that the release may go with.")
 
 
-PARTS: Mapping[str, type[BaseModel]] = {
+PARTS: Mapping[str, type[Part]] = {
     "require": Requirement,
     "findings": WantedFinding,
     "selftest": WantedSelfTest,
@@ -109,15 +110,9 @@ def load(file: Path) -> Loaded:
     """Read a checklist. Raises `ScenarioError` with all that is wrong with it."""
     sha256 = _digest(file)
     document = text.read(file)
-    if document.data is None:
-        raise ScenarioError((document.problem((), "the file is empty: nothing would be required"),))
-    try:
-        checklist = Checklist.model_validate(document.data)
-    except ValidationError as error:
-        raise ScenarioError(
-            tuple(mistakes.problem(document, each, parts=PARTS, whole=Checklist) for each in error.errors()),
-            hint="docs/how-to/release-gate.md shows a checklist.",
-        ) from error
+    checklist = validated(
+        document, Checklist, file.parent, PARTS, hint="docs/how-to/release-gate.md shows a checklist."
+    )
     problems = tuple(_contradictions(document, checklist))
     if problems:
         raise ScenarioError(problems)
