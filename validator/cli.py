@@ -34,6 +34,8 @@ app = typer.Typer(
 )
 cache_app = typer.Typer(help="The images and states that are kept between runs.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
+host_app = typer.Typer(help="A host that stays, for the molecule driver.", no_args_is_help=True)
+app.add_typer(host_app, name="host", hidden=True)
 import_app = typer.Typer(help="Scenarios made of what is written elsewhere.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
 
@@ -316,6 +318,71 @@ def cache_prune(
     removed = Cache.open().prune(unused_for=days * 86400)
     typer.echo(listing.cache(removed), nl=False)
     typer.echo(f"removed {len(removed)}")
+
+
+State = Annotated[Path, typer.Option("--state", help="The host's state file; the host ends when it is removed.")]
+
+
+@host_app.command("start")
+def host_start(
+    name: Name,
+    state: State,
+    *,
+    root: Root = SCENARIOS,
+    playbook: Annotated[
+        Path | None, typer.Option("--playbook", help="Refuse a scenario whose upgrade is another playbook.")
+    ] = None,
+    hours: Annotated[float, typer.Option("--hours", min=0.001, help="How long it may stay at most.")] = 8.0,
+) -> None:
+    """Start a host in the state of a scenario's old release, and leave it running."""
+    from validator import keep  # noqa: PLC0415 - keeps --help fast
+
+    loaded = load.find(name, root)
+    upgrade = loaded.scenario.upgrade.playbook
+    if playbook is not None and (upgrade is None or playbook.resolve() != upgrade):
+        raise UsageError(
+            f"{name} is not upgraded by {playbook}, so its verdict would say nothing about that",
+            hint=f"Give it `upgrade: {{playbook: PATH}}` with the path of {playbook}.",
+        )
+    if keep.read(state) is not None:
+        typer.echo(f"{state}: the host is there already")
+        return
+    kept = keep.start(loaded, state, hours=hours)
+    typer.echo(f"{kept.hostname} is ready: pid {kept.init}, state {state}")
+
+
+@host_app.command("stop")
+def host_stop(
+    state: Annotated[Path | None, typer.Option("--state", help="The host's state file.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All hosts that are kept.")] = False,
+) -> None:
+    """End a host that was started so, or all of them."""
+    from validator import keep  # noqa: PLC0415 - keeps --help fast
+
+    if (state is None) == (not everything):
+        raise UsageError("name a host with --state FILE, or all of them with --all")
+    states = [state] if state is not None else [Path(kept.state) for kept in keep.all_kept(Cache.open())]
+    for each in states:
+        typer.echo(f"{each}: {'the host has ended' if keep.stop(each) else 'there is no host'}")
+
+
+@host_app.command("list")
+def host_list() -> None:
+    """List the hosts that are kept."""
+    from validator import keep  # noqa: PLC0415 - keeps --help fast
+
+    typer.echo(listing.hosts(keep.all_kept(Cache.open())) or "no host is kept\n", nl=False)
+
+
+@host_app.command("enter")
+def host_enter(state: State) -> None:
+    """Open a shell in a host."""
+    from validator import keep, process  # noqa: PLC0415 - keeps --help fast
+
+    kept = keep.read(state)
+    if kept is None:
+        raise UsageError(f"{state} is not the state of a host that runs")
+    process.become(keep.enter(kept))
 
 
 @import_app.command("tripleo")

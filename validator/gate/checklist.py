@@ -83,6 +83,7 @@ class Checklist(Part):
     waivers: Listed[Tolerated] = Field((), description="Waived findings that the release may go with.")
 
 
+HINT = "docs/how-to/release-gate.md shows a checklist."
 PARTS: Mapping[str, type[Part]] = {
     "require": Requirement,
     "findings": WantedFinding,
