@@ -31,7 +31,6 @@ from validator.host.machine import HOST_ENV, NAMESPACES, Host
 from validator.progress import Silent
 from validator.scenario import load
 from validator.scenario.load import Loaded
-from validator.scenario.paths import written
 from validator.work import Work
 
 SCHEMA = "convergence-validator/host/1"
@@ -195,7 +194,7 @@ class _Keeper:
 
     def _about(self, host: Host) -> Kept:
         return Kept(
-            scenario=written(self._loaded.file.absolute()),
+            scenario=str(self._loaded.file.absolute()),
             hostname=host.spec.hostname,
             keeper=os.getpid(),
             keeper_started=process.started_at(os.getpid()) or 0,
@@ -217,6 +216,8 @@ class _Keeper:
     def _remove(self) -> None:
         if self._is_ours():
             self._state.unlink(missing_ok=True)
+        if self._started:
+            _log(self._state).unlink(missing_ok=True)
 
 
 def _say(message: dict[str, object]) -> None:
