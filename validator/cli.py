@@ -320,6 +320,27 @@ def cache_prune(
     typer.echo(f"removed {len(removed)}")
 
 
+@app.command(hidden=True)
+def hook(
+    files: Annotated[list[Path], typer.Argument(help="Changed files.")],
+    *,
+    with_lint: Annotated[bool, typer.Option("--lint", help="Also run `validate lint`; needs root.")] = False,
+) -> None:
+    """For pre-commit: look at the scenarios that files belong to. Without --lint for mistakes in their files only."""
+    from validator import changed  # noqa: PLC0415 - keeps --help fast
+    from validator.validate import validate  # noqa: PLC0415 - keeps --help fast
+
+    worst = int(Exit.CONVERGED)
+    for loaded in changed.load_all(changed.scenarios_of(files)):
+        if with_lint:
+            with Live(Console(stderr=True)) as progress:
+                recorded = validate(loaded, Cache.open(), progress, kind="lint")
+            result = judge_run(recorded.run, records=(recorded.path,))
+            worst = max(worst, int(result.exit_code))
+            typer.echo(RENDERERS["text"](result, details=False), nl=False)
+    raise typer.Exit(worst)
+
+
 State = Annotated[Path, typer.Option("--state", help="The host's state file; the host ends when it is removed.")]
 
 
