@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import COMMAND, PROJECT
 from tests.host.lab import NEW, TASKS, Lab, write_scenario
@@ -82,26 +83,21 @@ def repository(tmp_path: Path) -> Path:
 
 def test_the_hook_in_a_repository(repository: Path, tmp_path: Path) -> None:
     env = {**os.environ, "PRE_COMMIT_HOME": str(tmp_path / "home"), "PIP_CONSTRAINT": str(PROJECT / "constraints.txt")}
+    head = subprocess.run([GIT, "rev-parse", "HEAD"], cwd=PROJECT, capture_output=True, text=True, check=True)
+    hooks = [{"id": "validate-scenarios"}]
+    repos = [{"repo": str(PROJECT), "rev": head.stdout.strip(), "hooks": hooks}]
+    (repository / ".pre-commit-config.yaml").write_text(yaml.safe_dump({"repos": repos}), encoding="utf-8")
 
-    def tried() -> tuple[int, str]:
-        # From where it is: what is not committed yet comes along.
-        command: list[str | Path] = [
-            PRE_COMMIT,
-            "try-repo",
-            PROJECT,
-            "validate-scenarios",
-            "--all-files",
-            "--color",
-            "never",
-        ]
+    def ran() -> tuple[int, str]:
+        command = [PRE_COMMIT, "run", "--all-files", "--color", "never"]
         done = subprocess.run(command, cwd=repository, env=env, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout + done.stderr
 
-    code, said = tried()
+    code, said = ran()
     assert code == 0, said
     assert "Passed" in said
     (repository / "scenarios/shop/old.pp").unlink()
-    code, said = tried()
+    code, said = ran()
     assert code == 1
     assert "scenarios/shop/scenario.yml:" in said
     assert "there is no file or directory" in said
