@@ -89,7 +89,7 @@ def test_the_hook_in_a_repository(repository: Path, tmp_path: Path) -> None:
     (repository / ".pre-commit-config.yaml").write_text(yaml.safe_dump({"repos": repos}), encoding="utf-8")
 
     def ran() -> tuple[int, str]:
-        command = [PRE_COMMIT, "run", "--all-files", "--color", "never"]
+        command: list[str | Path] = [PRE_COMMIT, "run", "--all-files", "--color", "never"]
         done = subprocess.run(command, cwd=repository, env=env, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout + done.stderr
 
