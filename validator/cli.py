@@ -37,6 +37,8 @@ app = typer.Typer(
 )
 cache_app = typer.Typer(help="The images and states that are kept between runs.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
+host_app = typer.Typer(help="A host that stays, for the molecule driver.", no_args_is_help=True)
+app.add_typer(host_app, name="host", hidden=True)
 import_app = typer.Typer(help="Scenarios made of what is written elsewhere.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
 
@@ -326,6 +328,51 @@ def diff(
     raise typer.Exit(compared.exit_code)
 
 
+@app.command()
+def gate(
+    checklist: Annotated[Path | None, typer.Argument(help="A checklist (see docs/how-to/release-gate.md).")] = None,
+    *,
+    format: Format = "markdown",  # noqa: A002 - the option's name
+    output: Output = None,
+    sign_off: Annotated[Path | None, typer.Option("--sign-off", help="Write a new sign-off file.")] = None,
+    by: Annotated[str, typer.Option("--by", help="Who signs off.")] = "",
+    key: Annotated[Path | None, typer.Option("--key", help="Sign it with this SSH key too, as FILE.sig.")] = None,
+    verify: Annotated[
+        Path | None, typer.Option("--verify", help="Instead: hold a sign-off file against what it is about.")
+    ] = None,
+    allowed_signers: Annotated[
+        Path | None,
+        typer.Option("--allowed-signers", help="With --verify: who may sign with which key (ssh-keygen(1))."),
+    ] = None,
+) -> None:
+    """Say whether a release may go: a checklist held against the results that there are.
+
+    Exit status: 0 go, 1 no-go, 2 a checklist with mistakes, 3 could not judge.
+    """
+    from validator.gate import run, signoff  # noqa: PLC0415 - keeps --help fast
+    from validator.render import gate as rendered  # noqa: PLC0415 - keeps --help fast
+
+    _known(format, rendered.RENDERERS)
+    _writable(output)
+    if verify is not None:
+        if checklist is not None or sign_off is not None or by or key is not None:
+            raise UsageError("--verify goes with --allowed-signers, --format and --output only")
+        verification = signoff.verify(verify, RENDERERS["json"], allowed=allowed_signers)
+        _write(rendered.VERIFIED[format](verification), output)
+        raise typer.Exit(verification.exit_code)
+    if checklist is None:
+        raise UsageError("name a checklist, or a sign-off file with --verify")
+    if sign_off is None and (by or key is not None):
+        raise UsageError("--by and --key go with --sign-off FILE")
+    if allowed_signers is not None:
+        raise UsageError("--allowed-signers goes with --verify FILE")
+    _writable(sign_off)
+    signing = run.Signing(file=sign_off, by=by, key=key) if sign_off is not None else None
+    decision = run.gate(checklist, RENDERERS["json"], signing)
+    _write(rendered.RENDERERS[format](decision), output)
+    raise typer.Exit(decision.exit_code)
+
+
 @app.command("list")
 def list_scenarios(root: Root = SCENARIOS) -> None:
     """List the scenarios."""
@@ -393,6 +440,92 @@ def cache_prune(
     removed = Cache.open().prune(unused_for=days * 86400)
     typer.echo(listing.cache(removed), nl=False)
     typer.echo(f"removed {len(removed)}")
+
+
+@app.command(hidden=True)
+def hook(
+    files: Annotated[list[Path], typer.Argument(help="Changed files.")],
+    *,
+    with_lint: Annotated[bool, typer.Option("--lint", help="Also run `validate lint`; needs root.")] = False,
+) -> None:
+    """For pre-commit: look at the scenarios that files belong to. Without --lint for mistakes in their files only."""
+    from validator import changed  # noqa: PLC0415 - keeps --help fast
+    from validator.validate import validate  # noqa: PLC0415 - keeps --help fast
+
+    worst = int(Exit.CONVERGED)
+    for loaded in changed.load_all(changed.scenarios_of(files)):
+        if with_lint:
+            with Live(Console(stderr=True)) as progress:
+                recorded = validate(loaded, Cache.open(), progress, kind="lint")
+            result = judge_run(recorded.run, records=(recorded.path,))
+            worst = max(worst, int(result.exit_code))
+            typer.echo(RENDERERS["text"](result, details=False), nl=False)
+    raise typer.Exit(worst)
+
+
+State = Annotated[Path, typer.Option("--state", help="The host's state file; the host ends when it is removed.")]
+
+
+@host_app.command("start")
+def host_start(
+    name: Name,
+    state: State,
+    *,
+    root: Root = SCENARIOS,
+    playbook: Annotated[
+        Path | None, typer.Option("--playbook", help="Refuse a scenario whose upgrade is another playbook.")
+    ] = None,
+    hours: Annotated[float, typer.Option("--hours", min=0.001, help="How long it may stay at most.")] = 8.0,
+) -> None:
+    """Start a host in the state of a scenario's old release, and leave it running."""
+    from validator import keep  # noqa: PLC0415 - keeps --help fast
+
+    loaded = load.find(name, root)
+    upgrade = loaded.scenario.upgrade.playbook
+    if playbook is not None and (upgrade is None or playbook.resolve() != upgrade):
+        raise UsageError(
+            f"{name} is not upgraded by {playbook}, so its verdict would say nothing about that",
+            hint=f"Give it `upgrade: {{playbook: PATH}}` with the path of {playbook}.",
+        )
+    if keep.read(state) is not None:
+        typer.echo(f"{state}: the host is there already")
+        return
+    kept = keep.start(loaded, state, hours=hours)
+    typer.echo(f"{kept.hostname} is ready: pid {kept.init}, state {state}")
+
+
+@host_app.command("stop")
+def host_stop(
+    state: Annotated[Path | None, typer.Option("--state", help="The host's state file.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All hosts that are kept.")] = False,
+) -> None:
+    """End a host that was started so, or all of them."""
+    from validator import keep  # noqa: PLC0415 - keeps --help fast
+
+    if (state is None) == (not everything):
+        raise UsageError("name a host with --state FILE, or all of them with --all")
+    states = [state] if state is not None else [Path(kept.state) for kept in keep.all_kept(Cache.open())]
+    for each in states:
+        typer.echo(f"{each}: {'the host has ended' if keep.stop(each) else 'there is no host'}")
+
+
+@host_app.command("list")
+def host_list() -> None:
+    """List the hosts that are kept."""
+    from validator import keep  # noqa: PLC0415 - keeps --help fast
+
+    typer.echo(listing.hosts(keep.all_kept(Cache.open())) or "no host is kept\n", nl=False)
+
+
+@host_app.command("enter")
+def host_enter(state: State) -> None:
+    """Open a shell in a host."""
+    from validator import keep, process  # noqa: PLC0415 - keeps --help fast
+
+    kept = keep.read(state)
+    if kept is None:
+        raise UsageError(f"{state} is not the state of a host that runs")
+    process.become(keep.enter(kept))
 
 
 @import_app.command("tripleo")

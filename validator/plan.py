@@ -87,6 +87,16 @@ class Plan:
         return tuple(Proof(probe=probe.name, resources=probe.proves) for probe in probes if probe.proves)
 
     @property
+    def terms(self) -> str:
+        """Identifies what the scenario says besides its releases and tasks: what it asks, expects, allows and accepts.
+
+        The same content with other terms may be judged otherwise.
+        """
+        said = self.loaded.scenario.model_dump_json(exclude={"title", "image", "old", "upgrade", "new"})
+        compared = self.fresh_image.name if self.loaded.scenario.agreement else ""
+        return hashlib.sha256(f"{said}\0{compared}".encode()).hexdigest()[:16]
+
+    @property
     def secrets(self) -> frozenset[str]:
         """Secret values in the author's files."""
         fault = self.fault.secrets if self.fault is not None else frozenset[str]()

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import resource
+import select
 import selectors
 import shlex
 import signal
@@ -21,12 +22,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from validator.errors import Interrupted, ToolError, UsageError
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CLEAN_ENV: Mapping[str, str] = {"PATH": SYSTEM_PATH, "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb"}
 KEPT_OUTPUT = 8 * 1024 * 1024  # bytes of one stream that are kept in memory
+END_TIMEOUT = 10.0  # seconds that a process may take to end once it was told to
 TIMED_OUT = 124  # the exit status timeout(1) uses, kept for people who know it
 
 Lines = Callable[[str], None]
@@ -429,6 +432,73 @@ class Companion:
             self._child.wait()
         if self._child.stdout is not None:
             self._child.stdout.close()
+
+
+def start_apart(argv: tuple[str, ...], *, cwd: Path, log: Path, inherit: tuple[str, ...], timeout: float) -> str:
+    """Start a program that stays when this process ends; returns the one line that it says when it is ready.
+
+    The line is empty when the program ended without one, or was ended because `timeout` seconds passed. `inherit` are
+    variables of this process's environment; errors go to `log`.
+    """
+    with log.open("wb") as errors:
+        child = subprocess.Popen(
+            argv,
+            env={**CLEAN_ENV, **{name: os.environ[name] for name in inherit if name in os.environ}},
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
+        )
+    said = ""
+    try:
+        with selectors.DefaultSelector() as selector:
+            if child.stdout is not None:
+                selector.register(child.stdout, selectors.EVENT_READ)
+                said = child.stdout.readline().decode() if selector.select(timeout) else ""
+    finally:
+        if child.stdout is not None:
+            child.stdout.close()
+        if not said.endswith("\n"):
+            child.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(END_TIMEOUT)
+            _end(child)
+    return said
+
+
+def started_at(pid: int) -> int | None:
+    """When a process started, in clock ticks after the machine's boot; None when there is none. With the pid it names
+    a process for good (proc(5), starttime)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in {"Z", "X"} else int(fields[19])
+
+
+def end(pid: int, started: int, *, timeout: float = 60.0) -> bool:
+    """Ask a process to end (SIGTERM) and wait; kill it after `timeout` seconds. False when it had ended before."""
+    try:
+        watch = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        if started_at(pid) != started:
+            return False
+        for number, patience in ((signal.SIGTERM, timeout), (signal.SIGKILL, END_TIMEOUT)):
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(watch, number)
+            if select.select((watch,), (), (), patience)[0]:
+                break
+        return True
+    finally:
+        os.close(watch)
+
+
+def become(command: Command) -> NoReturn:
+    """Turn this process into another program, with the terminal that it has."""
+    os.execvpe(command.argv[0], command.argv, dict(command.env))  # noqa: S606 - the last thing that it does
 
 
 @contextmanager

@@ -542,7 +542,10 @@ class Ablation:
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What was validated: the scenario's name, file and digest, the image, and what was expected to be seen."""
+    """What was validated: the scenario's name, file and digest, the image, and what was expected to be seen.
+
+    `terms` identifies by what the scenario is judged besides its content, as `digest` does the content.
+    """
 
     name: str
     title: str
@@ -562,6 +565,7 @@ class Subject:
     expect: tuple[Expected, ...] = ()
     stand_ins: tuple[str, ...] = ()
     selftest: SelfTest | None = None
+    terms: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

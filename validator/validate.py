@@ -209,6 +209,7 @@ def _subject(plan: Plan) -> Subject:
         ),
         proofs=plan.proofs,
         stand_ins=plan.stand_ins,
+        terms=plan.terms,
         waivers=tuple(
             Waiver(
                 rule=waiver.rule,

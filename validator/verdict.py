@@ -38,6 +38,8 @@ class Result:
     `restarts` are those on the upgraded host, by whom; `compared` is how much the checks that hold witnesses against
     each other had to look at. `drift` is what Puppet changed, or a fresh host has otherwise, whatever the findings say;
     `timeline` is what ran when. `observed` is what the record has of each phase. `searched`: fixes were looked for.
+    `made` is the Unix time at which the run began, `image` the name of the old release's image; `digest` identifies
+    what was validated, `terms` by what it is judged besides (see `Plan.terms`).
     """
 
     scenario: str
@@ -54,6 +56,9 @@ class Result:
     validator: str
     digest: str
     file: str = ""
+    made: float = 0.0
+    image: str = ""
+    terms: str = ""
     selftest: SelfTest | None = None
     drift: tuple[Drift, ...] = ()
     searched: bool = False
@@ -120,6 +125,9 @@ def judge(run: Run, *, records: tuple[Path, ...] = ()) -> Result:
         validator=run.validator,
         digest=run.subject.digest,
         file=run.subject.file,
+        made=run.started,
+        image=run.subject.image,
+        terms=run.subject.terms,
         selftest=run.subject.selftest,
         searched=run.searched,
         drift=drift.of(run),

@@ -63,6 +63,9 @@ def render(result: Result, *, details: bool = True) -> str:
         "digest": result.digest,
         "file": result.file,
         "searched": result.searched,
+        "made": result.made,
+        "image": result.image,
+        "terms": result.terms,
         "selftest": None if result.selftest is None else asdict(result.selftest),
     }
     text = json.dumps(document, indent=2, ensure_ascii=False)

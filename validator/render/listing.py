@@ -7,9 +7,11 @@ from collections.abc import Iterable
 
 from validator.host.cache import Kept
 from validator.host.doctor import Sign
+from validator.keep import Kept as KeptHost
 from validator.plan import Step
 
 MEGABYTE = 1 << 20
+HOUR = 3600
 DAY = 86400
 
 
@@ -28,6 +30,15 @@ def cache(kept: Iterable[Kept]) -> str:
     for each in kept:
         size, idle = each.bytes / MEGABYTE, (time.time() - each.used) / DAY
         lines.append(f"{each.kind:<7} {size:8.1f} MB  {idle:5.1f} days  {each.name}  {each.about}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def hosts(kept: Iterable[KeptHost]) -> str:
+    """The hosts that stay: name, hours so far and left, scenario, state file."""
+    lines = []
+    for each in kept:
+        so_far, left = (time.time() - each.since) / HOUR, (each.until - time.time()) / HOUR
+        lines.append(f"{each.hostname}  {so_far:.1f} h, {left:.1f} h left  {each.scenario}  {each.state}")
     return "".join(f"{line}\n" for line in lines)
 
 

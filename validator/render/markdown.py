@@ -244,3 +244,7 @@ def _cut(text: str) -> str:
     text = parts.clean(text)
     rest = len(text) - LONGEST
     return text if rest <= 0 else f"{text[:LONGEST]}... ({rest} more characters)"
+
+
+# For other documents in Markdown.
+prose, code = _prose, _code

@@ -51,6 +51,9 @@ def result_schema() -> Schema:
                 "digest": TEXT,
                 "file": TEXT,
                 "searched": {"type": "boolean"},
+                "made": SECONDS,
+                "image": TEXT,
+                "terms": TEXT,
                 "selftest": _or_null(
                     _object({"when": SECONDS, "caught": NUMBER, "missed": NUMBER, "equivalent": NUMBER})
                 ),

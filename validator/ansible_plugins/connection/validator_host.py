@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # This file imports ansible-core, which is GPL-3.0-or-later; the licence is in LICENSES/GPL-3.0-or-later.txt.
-"""Runs tasks inside a disposable host, seen from the confined controller beside it."""
+"""Runs tasks inside a disposable host, seen from the confined controller beside it or from the machine."""
 
 from __future__ import annotations
 
@@ -21,6 +21,20 @@ options:
     type: int
     required: true
     vars: [{name: validator_init_pid}]
+  init_started:
+    description: When that process started, in clock ticks after the machine's boot (proc(5)). Another process with
+      the same pid is not entered.
+    type: int
+    vars: [{name: validator_init_started}]
+  from_outside:
+    description: Whether the controller is on the machine itself and not in the host's user namespace.
+    type: bool
+    default: false
+    vars: [{name: validator_from_outside}]
+  cgroup:
+    description: The host's cgroup, for what enters from outside.
+    type: path
+    vars: [{name: validator_cgroup}]
 extends_documentation_fragment: [connection_pipelining]
 """
 
@@ -34,6 +48,8 @@ ENV = {
     "TERM": "dumb",
 }
 NAMESPACES = ("-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w")
+OUTSIDE = ("-U", "-S", "0", "-G", "0")
+JOIN = ("/bin/sh", "-c", 'echo $$ > "$0/exec/cgroup.procs" && exec "$@"')
 
 
 class Connection(ConnectionBase):
@@ -46,13 +62,32 @@ class Connection(ConnectionBase):
         return self
 
     def _run(self, command, data=None, stdin=subprocess.PIPE, stdout=subprocess.PIPE):
-        argv = ["nsenter", "-t", str(self.get_option("init_pid")), *NAMESPACES, "/bin/sh", "-c", command]
+        argv = [*self._enter(), "/bin/sh", "-c", command]
         try:
             child = subprocess.Popen(argv, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env=ENV)
         except OSError as error:
             raise AnsibleConnectionFailure(f"the disposable host cannot be entered: {error}") from error
         out, err = child.communicate(data)
         return child.returncode, out, err
+
+    def _enter(self):
+        pid = self.get_option("init_pid")
+        if not self.get_option("from_outside"):
+            return ["nsenter", "-t", str(pid), *NAMESPACES]
+        self._require_host(pid)
+        return [*JOIN, str(self.get_option("cgroup")), "nsenter", "-t", str(pid), *OUTSIDE, *NAMESPACES]
+
+    def _require_host(self, pid):
+        """On the machine a pid may be another process's by now, and its namespaces the machine's own."""
+        try:
+            started = int(
+                Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[19]
+            )
+            namespaces = {each: Path(f"/proc/{each}/ns/user").readlink() for each in ("self", pid)}
+        except (OSError, IndexError) as error:
+            raise AnsibleConnectionFailure("the disposable host has ended") from error
+        if started != self.get_option("init_started") or namespaces["self"] == namespaces[pid]:
+            raise AnsibleConnectionFailure("the disposable host has ended")
 
     def exec_command(self, cmd, in_data=None, sudoable=True):
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
