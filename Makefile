@@ -23,7 +23,7 @@ check-only: .venv/.ready-collections,dev
 	$(BIN)/ruff format --quiet --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache >/dev/null
-	$(BIN)/pytest -q tests/unit
+	$(BIN)/pytest -q -n 2 tests/unit
 
 .venv/.ready-%: $(INPUTS)
 	./setup.sh $*

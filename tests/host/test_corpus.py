@@ -24,6 +24,9 @@ def test_twin(twin: Path, validate: Validate) -> None:
     else:
         wanted = expected["first"]
         assert {key: errors[0][key] for key in wanted} == wanted
+        if "blame" in expected:
+            left_by = errors[0]["left_by"]
+            assert (left_by["task"] if left_by else None) == expected["blame"]
     found = [(finding["rule"], finding["subject"]) for finding in ran.result["findings"]]
     for also in expected.get("also", []):
         assert (also["rule"], also["subject"]) in found
