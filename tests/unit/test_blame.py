@@ -136,6 +136,22 @@ def test_only_a_single_change_is_told_without_asking() -> None:
     assert Blame(upgraded(one, two)).only_change("upgrade") is None
 
 
+def test_an_option_that_a_task_found_as_it_sets_it_is_a_clash() -> None:
+    """The old release had the value already: nothing was written, and yet the task says what Puppet does not want."""
+    pool = make.resource("Nova_config[a/b]", replace(make.event("value"), previous="2", desired="4"))
+    catalog = make.catalog(("Nova_config[a/b]", {"value": "4"}))
+    args: dict[str, JsonValue] = {"path": "/etc/nova/nova.conf", "section": "a", "option": "b", "value": "2"}
+    other = at("other", 2, 2.0, "/etc/nova/nova.conf", args={**args, "option": "c"})
+    run = upgraded(at("same", 1, 1.0, args=args, changed=False), other, at("hidden", 3, 3.0, args=MARK))
+    left, _ = Claims(run).blame(catalog, pool)
+    assert left is not None
+    assert (left.task, left.did, left.known) == ("same", "set it to 2", "named")
+    assert Claims(run).whose(catalog, pool, left) == "clash"
+    left, _ = Claims(upgraded(other)).blame(catalog, pool)
+    assert left is None or left.did == "touched the file, and not this option"
+    assert Claims(upgraded(other)).whose(catalog, pool, left) == "missed"
+
+
 # --- Measured ---
 
 FINDING = Finding(rule="probe.failed", means="diverged", phase="upgrade", subject="p", message="")

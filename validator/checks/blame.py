@@ -114,6 +114,19 @@ class Blame:
                     return Left(task=span.name, place=span.place, did=f"wrote {path}", known="seen")
         return None
 
+    def option(self, path: str, option: tuple[str, str]) -> Left | None:
+        """The last task whose arguments set, or take out, an option of a file: it may have found it like that."""
+        for task in reversed(self._tasks):
+            args = task.args
+            if not isinstance(args, dict) or task.status != "ok" or _file_of(args) != plain(path):
+                continue
+            if (text(args.get("section")), text(args.get("option"))) == option:
+                is_gone = text(args.get("state")) == "absent"
+                value = text(args.get("value"))
+                did = "took it out" if is_gone else f"set it to {value}" if MARK not in value else "set it"
+                return replace(_left(task, "named"), did=did)
+        return None
+
     def unit(self, unit: str) -> Left | None:
         """The last task after which a unit was in another state than before, and what it did to it."""
         found = self._unit_changes(unit)
@@ -259,6 +272,11 @@ def _agrees(given: str, wanted: JsonValue) -> bool:
     if MARK in given or (should.isdigit() and not given.isdigit()):
         return True
     return given.lstrip("0") == should.lstrip("0")
+
+
+def _file_of(args: dict[str, JsonValue]) -> str:
+    given = text(args.get("path")) or text(args.get("dest"))
+    return plain(given) if given else ""
 
 
 def _removes(task: Task) -> bool:

@@ -14,6 +14,7 @@ from validator.checks.disk import writer
 from validator.checks.managed import text
 from validator.checks.ondisk import Disk
 from validator.checks.restarts import names_of, service_name
+from validator.checks.settings_puppet import file_of
 from validator.findings import Left, Whose
 from validator.record import Catalog, CatalogResource, Resource, Run, UnitState
 
@@ -33,7 +34,7 @@ class Claims:
         A task that names the file of an option says nothing of the option: there only what was written counts.
         """
         declared = _declared(catalog, resource)
-        if left is not None and not _is_option(resource, declared):
+        if left is not None and (not _is_option(resource, declared) or left.did.startswith(("set it", "took it out"))):
             return "clash"
         return "clash" if self._writes(catalog, declared) or self._unit_differs(declared) else "missed"
 
@@ -71,12 +72,22 @@ class Claims:
         if resource.kind == "Service" and (left := self._blame.unit(unit_of(declared))) is not None:
             undone = self._blame.unit_undone(unit_of(declared), runs=_runs(wanted), enabled=_enabled(wanted))
             return left, undone
+        option = managed.option_of(resource.kind, resource.title, declared.parameters)
+        if option is not None:
+            return self._of_option(catalog, declared, resource, option), None
         left = self._blame.named(catalog, resource) or self._blame.shared(resource)
         if left is None:
             return None, None
-        if _is_option(resource, declared):
-            return replace(left, did="touched the file, and not this option"), None
         return left, self._blame.named_undone(catalog, resource, left)
+
+    def _of_option(
+        self, catalog: Catalog | None, declared: CatalogResource, resource: Resource, option: tuple[str, str]
+    ) -> Left | None:
+        path = text(declared.parameters.get("path")) or file_of(resource.kind)
+        if path and (left := self._blame.option(path, option)) is not None:
+            return left
+        left = self._blame.named(catalog, resource)
+        return replace(left, did="touched the file, and not this option") if left is not None else None
 
     @cached_property
     def _blame(self) -> Blame:
