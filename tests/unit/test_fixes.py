@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +11,26 @@ import pytest
 import yaml
 from pydantic import JsonValue
 
-from validator.clear import FileState
+from tests.unit import builders as make
+from validator.clear import Clear, FileState
 from validator.edited import Edit, apply
 from validator.errors import UsageError
-from validator.fixes import inplace, layout, resources, site
+from validator.findings import Finding
+from validator.fixes import inplace, layout, proposals, resources, site, trials
+from validator.fixes import run as fix_run
+from validator.fixes.change import Known
 from validator.fixes.run import Changed
+from validator.fixes.runner import Tried, errors, key
 from validator.fixes.secrets import Vault
 from validator.fixes.site import Site
+from validator.fixes.trials import Attempt, Board
 from validator.fixes.wanted import Draft, Wanted
 from validator.fixes.write import write
-from validator.record import Place
+from validator.record import Place, Run
 from validator.redact import Redactor
 from validator.scenario import load
 from validator.scenario.load import Loaded
+from validator.verdict import Result, judge
 
 CONF = FileState(kind="file", mode="0640", owner="root", group="shop", content="[a]\nb=1\nc=x\nc=y\n")
 
@@ -487,3 +495,135 @@ def test_a_task_is_found_where_the_record_says(author: Site) -> None:
     place = author.place_of(author.tasks[1])
     assert author.find(place) is author.tasks[1]
     assert author.find(Place(file=place.file, line=1)) is None
+
+
+# --- Tried, and what that teaches ---
+
+WRONG = make.resource("File[/etc/a.conf]", replace(make.event("mode"), desired="0640"), changed=True)
+
+
+def known_of(author: Site, run: Run) -> Known:
+    clear = Clear(
+        parameters={
+            "File[/etc/a.conf]": {"mode": "0640"},
+            "Service[app]": {"ensure": "running"},
+            "Exec[sync]": {"command": "/bin/sync-it", "refreshonly": True},
+        },
+        files={"/etc/a.conf": CONF},
+    )
+    return Known(run, clear, author, Redactor())
+
+
+def diverged() -> Run:
+    """A run in which Puppet set the mode of one file."""
+    compiled = make.catalog(("File[/etc/a.conf]", {"mode": "0640"}))
+    return make.with_phase(make.healthy(), make.phase("converge", make.applied("t3", WRONG, compiled=compiled)))
+
+
+def tried(result: Result, failed: str = "") -> Tried:
+    return Tried(result=result, run=make.healthy(), clear=Clear(), failed=failed)
+
+
+def searched(author: Site, answers: list[Tried]) -> tuple[Board, Tried | None, list[str]]:
+    """The search with these answers for its trials, and the texts that were tried."""
+    run = diverged()
+    known = known_of(author, run)
+    board = Board(site=author, vault=Vault(redactor=Redactor()))
+    first = {key(finding): finding for finding in errors(judge(run))}
+    trials.open_attempts(known, first.values(), board)
+    texts: list[str] = []
+    waiting = iter(answers)
+
+    def trial(edits: Iterable[Edit], _what: str) -> Tried | None:
+        texts.append(author.patched(edits)["upgrade.yml"])
+        return next(waiting)
+
+    best, last = fix_run.search(board, known, first, trial)
+    return best, last, texts
+
+
+def test_what_helps_is_verified(author: Site) -> None:
+    board, last, texts = searched(author, [tried(judge(make.healthy()))])
+    assert len(texts) == 1
+    (fix,) = trials.fixes(board, judge(diverged()), last, {key(each): each for each in errors(judge(diverged()))})
+    assert (fix.status, fix.before, fix.after) == ("verified", 1, 0)
+    assert yaml.safe_load(fix.tasks)[0]["ansible.builtin.file"] == {"path": "/etc/a.conf", "mode": "0640"}
+    assert fix.diff.startswith("--- a/")
+
+
+def test_a_task_that_fails_is_not_shown(author: Site) -> None:
+    stuck = replace(judge(make.healthy()), verdict="inconclusive")
+    board, last, texts = searched(author, [tried(stuck, failed="Set mode of /etc/a.conf")])
+    assert len(texts) == 1
+    assert last is None
+    assert board.attempts == {}
+    assert trials.fixes(board, judge(diverged()), last, {}) == ()
+
+
+def test_what_does_not_help_is_not_shown(author: Site) -> None:
+    board, last, _ = searched(author, [tried(judge(diverged()))])
+    assert trials.fixes(board, judge(diverged()), last, {key(each): each for each in errors(judge(diverged()))}) == ()
+
+
+def test_a_refresh_that_gets_lost_by_a_fix_comes_along(author: Site) -> None:
+    lost = Finding(
+        rule="refresh.lost",
+        means="diverged",
+        phase="converge",
+        subject="Service[app]",
+        message="",
+        evidence={"sources": [{"task": "Set mode of /etc/a.conf"}]},
+    )
+    healthy = judge(make.healthy())
+    board, last, texts = searched(
+        author, [tried(replace(healthy, verdict="diverged", findings=(lost,))), tried(healthy)]
+    )
+    assert len(texts) == 2
+    assert last is not None
+    set_mode, restart = yaml.safe_load(texts[1])[-2:]
+    assert restart["ansible.builtin.systemd_service"] == {"name": "app.service", "state": "restarted"}
+    assert restart["when"] == f"{set_mode['register']} is changed"
+    assert len(board.attempts) == 1
+
+
+def test_what_comes_back_in_every_run_has_no_candidates(author: Site) -> None:
+    finding = replace(errors(judge(diverged()))[0], evidence={"again": True})
+    assert list(proposals.candidates(known_of(author, diverged()), finding)) == []
+
+
+def test_commands_that_speak_of_a_probe_come_first(author: Site) -> None:
+    probe = Finding(rule="probe.failed", means="diverged", phase="upgrade", subject="sync was done", message="")
+    (only,) = proposals.candidates(known_of(author, diverged()), probe)
+    assert only.drafts[0]["ansible.builtin.command"] == {"cmd": "/bin/sync-it"}
+
+
+def test_a_restart_that_comes_too_early_is_moved(tmp_path: Path) -> None:
+    tasks = (
+        "- name: restart\n  ansible.builtin.systemd_service:\n    name: app.service\n    state: restarted\n"
+        "- name: write\n  ansible.builtin.copy:\n    dest: /etc/a.conf\n    content: x\n"
+    )
+    author = Site(_scenario(tmp_path, tasks))
+    restart, written = author.tasks
+    span = replace(make.span("restart", 1.0, 2.0), place=author.place_of(restart))
+    ansible = replace(make.tasks(make.task("restart", place=author.place_of(restart))), spans=(span,))
+    run = make.with_phase(diverged(), make.phase("upgrade", ansible=(ansible,)))
+    lost = Finding(
+        rule="refresh.lost",
+        means="diverged",
+        phase="converge",
+        subject="Service[app]",
+        message="",
+        evidence={"sources": [{"task_place": str(author.place_of(written))}], "target_at": 1.5},
+    )
+    moved, conditional, plain = proposals.candidates(known_of(author, run), lost)
+    board = Board(site=author, vault=Vault(redactor=Redactor()))
+    board.attempts[key(lost)] = Attempt(candidates=[moved, conditional, plain])
+    texts = []
+    for _ in range(3):
+        texts.append(author.patched(board.edits())["upgrade.yml"])
+        board.attempts[key(lost)].next()
+    names = [[task["name"] for task in yaml.safe_load(text)] for text in texts]
+    more = ["restart", "write", "Restart app.service"]
+    assert names == [["write", "restart"], more, more]
+    assert yaml.safe_load(texts[1])[2]["when"] == "write is changed"
+    assert "when" not in yaml.safe_load(texts[2])[2]

@@ -12,7 +12,7 @@ from validator import record
 from validator.clear import Clear
 from validator.findings import Finding
 from validator.fixes import ablation, trials
-from validator.fixes.proposals import Proposer
+from validator.fixes.change import Known
 from validator.fixes.runner import Gathered, Key, Runner, Trial, Tried, errors, key, measure
 from validator.fixes.secrets import Vault
 from validator.fixes.site import Site
@@ -77,11 +77,11 @@ def mend(loaded: Loaded, cache: Cache, progress: Progress, *, fix: bool = True, 
 def _mended(recorded: Recorded, seen: Gathered, site: Site, runner: Runner) -> Mended:
     result = judge(recorded.run)
     vault = Vault(redactor=seen.redactor, known=_variables(site))
-    proposer = Proposer(recorded.run, seen.clear, site, seen.redactor)
+    known = Known(recorded.run, seen.clear, site, seen.redactor)
     first = {key(finding): finding for finding in errors(result)}
     board = Board(site=site, vault=vault)
-    trials.open_attempts(proposer, first.values(), board)
-    board, tried = _search(board, proposer, first, runner)
+    trials.open_attempts(known, first.values(), board)
+    board, tried = search(board, known, first, runner)
     fixes = tuple(_redacted(trials.fixes(board, result, tried, first), seen.redactor))
     shown = {(fix.rule, fix.subject) for fix in fixes}
     edits = board.edits([each for each in board.attempts if each in shown or each not in first]) if fixes else ()
@@ -118,9 +118,7 @@ def _kept(recorded: Recorded, run: Run) -> Recorded:
     return Recorded(run=run, path=recorded.path)
 
 
-def _search(
-    board: Board, proposer: Proposer, first: Mapping[Key, Finding], runner: Trial
-) -> tuple[Board, Tried | None]:
+def search(board: Board, known: Known, first: Mapping[Key, Finding], runner: Trial) -> tuple[Board, Tried | None]:
     """Try until all is mended or nothing is left to try; the attempts of the best trial, and what it came to."""
     best: tuple[Board, Tried] | None = None
     for _ in range(trials.ROUNDS):
@@ -133,7 +131,7 @@ def _search(
         usable = not tried.failed and tried.result.verdict != "inconclusive"
         if usable and (best is None or measure(tried.result) < measure(best[1].result)):
             best = (_copy(board), tried)
-        if tried.result.verdict == "converged" or not trials.learn(board, proposer, tried, frozenset(first)):
+        if tried.result.verdict == "converged" or not trials.learn(board, known, tried, frozenset(first)):
             break
     if best is None:
         return Board(site=board.site, vault=board.vault, spent=board.spent | set(board.attempts)), None

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from validator.edited import Edit
 from validator.findings import Finding
-from validator.fixes import layout
-from validator.fixes.proposals import Change, Proposer
+from validator.fixes import layout, proposals, refreshes
+from validator.fixes.change import Change, Known
 from validator.fixes.runner import Key, Tried, key, measure
 from validator.fixes.secrets import Vault
 from validator.fixes.site import Site
@@ -92,7 +92,7 @@ class Board:
             self.spent.add(each)
 
 
-def open_attempts(proposer: Proposer, found: Iterable[Finding], board: Board) -> None:
+def open_attempts(known: Known, found: Iterable[Finding], board: Board) -> None:
     """Enter candidates for findings. What may be but a consequence waits until nothing else is there to be mended."""
     findings = list(found)
     for chosen in (
@@ -102,14 +102,14 @@ def open_attempts(proposer: Proposer, found: Iterable[Finding], board: Board) ->
     ):
         # A unit is stopped before its file goes.
         for finding in sorted(chosen, key=lambda each: each.rule != "agreement.unit"):
-            candidates = list(proposer.candidates(finding))
+            candidates = list(proposals.candidates(known, finding))
             if candidates and key(finding) not in {*board.attempts, *board.spent}:
                 board.attempts[key(finding)] = Attempt(candidates=candidates)
         if board.attempts:
             return
 
 
-def learn(board: Board, proposer: Proposer, tried: Tried, known: frozenset[Key]) -> bool:
+def learn(board: Board, known: Known, tried: Tried, first: frozenset[Key]) -> bool:
     """Change the board by what a trial showed; False when it teaches nothing."""
     if tried.failed:
         owner = board.owner(tried.failed)
@@ -122,12 +122,12 @@ def learn(board: Board, proposer: Proposer, tried: Tried, known: frozenset[Key])
         board.give_up(each)
         changed = True
     for each, finding in left.items():
-        if each in known or each in board.attempts:
+        if each in first or each in board.attempts:
             continue
-        changed = _caused(board, proposer, finding) or changed
-    unmended = [finding for each, finding in left.items() if each in known and each not in board.attempts]
+        changed = _caused(board, known, finding) or changed
+    unmended = [finding for each, finding in left.items() if each in first and each not in board.attempts]
     before = len(board.attempts)
-    again = replace(proposer, clear=tried.clear)
+    again = replace(known, clear=tried.clear)
     if unmended and not changed:
         more = Board(site=board.site, vault=board.vault, spent=board.spent)
         open_attempts(again, unmended, more)
@@ -135,7 +135,7 @@ def learn(board: Board, proposer: Proposer, tried: Tried, known: frozenset[Key])
     return changed or len(board.attempts) > before
 
 
-def _caused(board: Board, proposer: Proposer, finding: Finding) -> bool:
+def _caused(board: Board, known: Known, finding: Finding) -> bool:
     """What a change of ours brought about: a refresh that nobody sends now, a restart too many."""
     told = finding.evidence.get("sources") or finding.evidence.get("by")
     listed = told if isinstance(told, list) else []
@@ -146,8 +146,8 @@ def _caused(board: Board, proposer: Proposer, finding: Finding) -> bool:
     if finding.rule == "refresh.lost":
         if owners:
             attempt = board.attempts[owners[-1]]
-            return attempt.follow(proposer.followed(attempt.change, finding.subject))
-        candidates = [] if key(finding) in board.spent else list(proposer.candidates(finding))
+            return attempt.follow(refreshes.followed(known, attempt.change, finding.subject))
+        candidates = [] if key(finding) in board.spent else list(proposals.candidates(known, finding))
         if candidates:
             board.attempts[key(finding)] = Attempt(candidates=candidates)
         return bool(candidates)
