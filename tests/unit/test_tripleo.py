@@ -136,7 +136,7 @@ def test_one_run_a_step_runs_the_tasks_of_the_step(
                 last = each.removeprefix("TASK [").partition("]")[0]
             elif each.startswith("ok:"):
                 ran.append(last)
-        assert ran == names
+        assert ran == names, done.stdout + done.stderr
 
 
 def test_hiera_data_is_merged_as_tripleo_does() -> None:

@@ -58,7 +58,7 @@ def test_the_image_has_what_is_copied_and_nothing_else_comes_along() -> None:
 
 def test_the_image_installs_all_that_setup_would_ask_for() -> None:
     setup = (PROJECT / "setup.sh").read_text(encoding="utf-8")
-    wanted = set(re.findall(r"need \S+ (\S+)$", setup, re.MULTILINE)) | {"python3-venv"}
+    wanted = set(re.findall(r"^need \S+ (\S+)$", setup, re.MULTILINE)) | {"python3-venv"}
     assert wanted <= set(CONTAINERFILE.read_text(encoding="utf-8").split())
 
 
