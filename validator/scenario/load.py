@@ -37,7 +37,8 @@ from validator.scenario.model import (
 )
 from validator.scenario.paths import written
 
-Model = TypeVar("Model", Scenario, Variant)
+Model = TypeVar("Model", bound=Part)
+NEW = "`validate new NAME` writes a working starting point."
 PARTS: Mapping[str, type[Part]] = {
     "image": Image,
     "host": HostPart,
@@ -85,7 +86,7 @@ def load(path: Path) -> Loaded:
     document = text.read(file)
     if isinstance(document.data, dict) and "extends" in document.data:
         return _variant(document, directory)
-    scenario = _validated(document, Scenario, directory)
+    scenario = validated(document, Scenario, directory, PARTS)
     problems = (*_contradictions(document, scenario), *_tasks_problems(scenario))
     if problems:
         raise ScenarioError(problems)
@@ -135,7 +136,7 @@ def title(directory: Path) -> str:
 
 
 def _variant(document: text.Document, directory: Path) -> Loaded:
-    variant = _validated(document, Variant, directory)
+    variant = validated(document, Variant, directory, PARTS)
     base = directory / variant.extends
     if not (directory_of(base) / SCENARIO_FILE).is_file():
         raise ScenarioError((document.problem(("extends",), f"there is no scenario at {base}"),))
@@ -156,23 +157,31 @@ def _variant(document: text.Document, directory: Path) -> Loaded:
     )
 
 
-def _validated(document: text.Document, model: type[Model], directory: Path) -> Model:
+def validated(
+    document: text.Document, model: type[Model], directory: Path, parts: Mapping[str, type[Part]], *, hint: str = NEW
+) -> Model:
+    """A file as what it says it is; `parts` are the models of its keys, for suggestions.
+
+    Raises `ScenarioError` with all problems.
+    """
     if document.data is None:
         raise ScenarioError(
             (document.problem((), "the file is empty"),),
-            hint="`validate new NAME` writes a working starting point.",
+            hint=hint,
         )
     try:
         return model.model_validate(document.data, context={"directory": directory})
     except ValidationError as error:
-        raise ScenarioError(tuple(_problem(document, each) for each in error.errors())) from error
+        raise ScenarioError(tuple(_problem(document, each, model, parts) for each in error.errors())) from error
 
 
-def _problem(document: text.Document, error: ErrorDetails) -> Problem:
+def _problem(
+    document: text.Document, error: ErrorDetails, model: type[Part], parts: Mapping[str, type[Part]]
+) -> Problem:
     location = tuple(part for part in error["loc"] if part != "[key]")
     kind = error["type"]
     if kind == "extra_forbidden":
-        return document.problem(location, f"unknown key{_suggestion(location)}")
+        return document.problem(location, f"unknown key{_suggestion(location, model, parts)}")
     if kind == "missing":
         return document.problem(location, "this key is missing")
     message = error["msg"].removeprefix("Value error, ").replace("a valid tuple", "a list")
@@ -184,8 +193,8 @@ def _problem(document: text.Document, error: ErrorDetails) -> Problem:
     return document.problem(location, f"{message[:1].lower()}{message[1:]}{given}")
 
 
-def _suggestion(location: tuple[str | int, ...]) -> str:
-    part = PARTS.get(str(next((name for name in reversed(location[:-1]) if isinstance(name, str)), "")), Scenario)
+def _suggestion(location: tuple[str | int, ...], model: type[Part], parts: Mapping[str, type[Part]]) -> str:
+    part = next((parts[str(name)] for name in reversed(location[:-1]) if name in parts), model)
     keys = list(part.model_fields)
     close = difflib.get_close_matches(str(location[-1]), keys, n=1)
     return f"; did you mean `{close[0]}`?" if close else f"; known here: {', '.join(keys)}"

@@ -278,7 +278,8 @@ def _one_origin(image: Image) -> Image:
     return image
 
 
-def _one_assertion(probe: Probe) -> Probe:
+def one_assertion(probe: Probe) -> Probe:
+    """Refuse a probe that asks for nothing, or for several things."""
     given = [name for name in ("command", "sql", "http", "file") if getattr(probe, name) is not None]
     if len(given) != 1:
         raise ValueError(f"name one of `command`, `sql`, `http` or `file` ({len(given)} are there)")
@@ -307,7 +308,7 @@ class Scenario(Part):
     old: Annotated[Release, AfterValidator(_one_manifest)]
     upgrade: Annotated[Upgrade, AfterValidator(_one_source)]
     new: Annotated[NewRelease, AfterValidator(_one_manifest)]
-    probes: Listed[Annotated[Probe, AfterValidator(_one_assertion)]] = ()
+    probes: Listed[Annotated[Probe, AfterValidator(one_assertion)]] = ()
     noise: Listed[Noise] = ()
     waivers: Listed[Waiver] = ()
     expect: Listed[Expectation] = Field((), description="Changes that the converging Puppet run must make.")
