@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -177,15 +177,17 @@ def _any(name: str, patterns: Sequence[str]) -> bool:
 
 def chosen(cells: Sequence[Coordinates], patterns: Sequence[str]) -> tuple[Coordinates, ...]:
     """Those that the patterns mean: of a scenario, or with an `@` of a whole name. Raises `UsageError`."""
-    lost = [pattern for pattern in patterns if not any(_meant(cell, pattern) for cell in cells)]
+    names = {cell.name for cell in cells}
+    lost = [pattern for pattern in patterns if not any(_meant(cell, pattern, names) for cell in cells)]
     if lost:
         raise UsageError(
             f"no cell matches {', '.join(map(repr, lost))}",
             hint="`validate matrix --list` shows those there are: SCENARIO@IMAGE+VARIANT.",
         )
-    return tuple(cell for cell in cells if not patterns or any(_meant(cell, pattern) for pattern in patterns))
+    return tuple(cell for cell in cells if not patterns or any(_meant(cell, pattern, names) for pattern in patterns))
 
 
-def _meant(cell: Coordinates, pattern: str) -> bool:
-    name = cell.name if "@" in pattern else cell.scenario
-    return name == pattern or fnmatchcase(name, pattern)
+def _meant(cell: Coordinates, pattern: str, names: Container[str]) -> bool:
+    if pattern in names:  # it may hold what is special in a pattern
+        return cell.name == pattern
+    return fnmatchcase(cell.name if "@" in pattern else cell.scenario, pattern)

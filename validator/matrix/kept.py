@@ -18,10 +18,9 @@ from validator import record, verdict
 from validator.host.cache import Cache
 from validator.matrix.declared import Coordinates
 from validator.matrix.identity import Identity
+from validator.matrix.result import is_fine
 from validator.record import Run
 from validator.verdict import Result
-
-MACHINE = "evidence.run"  # the finding that says that the host or the machine gave way
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +29,6 @@ class Kept:
 
     result: Result
     made: float
-
-
-def is_fine(cell: Coordinates, result: Result) -> bool:
-    """Whether a cell came out as it should. A machine that gave way is never what was expected."""
-    return result.verdict == cell.expect and not any(each.rule == MACHINE for each in result.findings)
 
 
 def keep(

@@ -7,14 +7,20 @@ from typing import Literal
 
 from validator.errors import Exit
 from validator.matrix.declared import Coordinates
-from validator.matrix.kept import is_fine
 from validator.matrix.shards import Shard
 from validator.verdict import Result
 
 SCHEMA = "convergence-validator/matrix/1"
 
+MACHINE = "evidence.run"  # the finding that says that the host or the machine gave way
+
 How = Literal["ran", "cached", "error", "not run"]
 Answer = Literal["as expected", "unexpected", "not judged", "not run"]
+
+
+def is_fine(cell: Coordinates, result: Result) -> bool:
+    """Whether a cell came out as it should. A machine that gave way is never what was expected."""
+    return result.verdict == cell.expect and not any(each.rule == MACHINE for each in result.findings)
 
 
 @dataclass(frozen=True, kw_only=True)

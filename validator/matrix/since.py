@@ -47,31 +47,36 @@ def changed(
         tree = _exported(now.base, revision, directory)
         with _standing_in(tree):
             then = _then(now, tree)
-            found = {cell.name: _identity(then, cell.at, directory, today) for cell in wanted}
-    return tuple(cell.name for cell in wanted if identity.is_changed(cell.at, identities[cell.name], found[cell.name]))
+            before = {cell.name: _identity(then, cell.at, directory, today) for cell, _ in identified}
+    return tuple(cell.name for cell, about in identified if identity.is_changed(cell.at, about, before[cell.name]))
 
 
-def _then(now: Declared, tree: Tree) -> Declared | None:
-    """The declaration of the revision. One that was made on the command line is the same."""
+@dataclass(frozen=True, kw_only=True)
+class _Then:
+    """The matrix as the revision declares it."""
+
+    declared: Declared
+    cells: dict[str, Coordinates]
+
+
+def _then(now: Declared, tree: Tree) -> _Then | None:
+    """None when nothing can be known of it. A matrix that was made on the command line is the same."""
     try:
         if now.file is not None:
-            return declared.read(tree.there(now.file.parent) / now.file.name)
-        return replace(now, base=tree.there(now.base))
+            found = declared.read(tree.there(now.file.parent) / now.file.name)
+        else:
+            found = replace(now, base=tree.there(now.base))
+        return _Then(declared=found, cells={each.name: each for each in declared.coordinates(found)})
     except ValidatorError:
         return None
 
 
-def _identity(
-    then: Declared | None, at: Coordinates, directory: Path, today: date
-) -> tuple[Coordinates, Identity] | None:
-    staging = directory / uuid.uuid4().hex
+def _identity(then: _Then | None, at: Coordinates, directory: Path, today: date) -> tuple[Coordinates, Identity] | None:
+    before = then.cells.get(at.name) if then is not None else None
+    if then is None or before is None:
+        return None
     try:
-        if then is None:
-            return None
-        before = next((each for each in declared.coordinates(then) if each.name == at.name), None)
-        if before is None:
-            return None
-        return before, identity.of(cells.load_one(then, before), staging, today)
+        return before, identity.of(cells.load_one(then.declared, before), directory / uuid.uuid4().hex, today)
     except ValidatorError:
         return None
 
