@@ -11,14 +11,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from validator import __version__, reports
+from validator import __version__, files
 from validator.errors import Exit, UsageError
 from validator.host import doctor as doctor_module
 from validator.host.cache import Cache
-from validator.matrix.model import schema as matrix_schema
 from validator.render import RENDERERS, listing
 from validator.render.live import Live
-from validator.render.matrix.schema import matrix_result_schema
 from validator.render.schema import result_schema
 from validator.scenario import load, template
 from validator.scenario.model import schema as scenario_schema
@@ -212,7 +210,7 @@ def matrix(
 
     Exit status: 0 every cell is as expected, 1 some are not, 3 some could not be judged.
     """
-    from validator import many  # noqa: PLC0415 - keeps --help fast
+    from validator import many, reports  # noqa: PLC0415 - keeps --help fast
     from validator.render.matrix import RENDERERS as OF_MATRIX  # noqa: PLC0415 - keeps --help fast
 
     asked = many.Asked(
@@ -316,6 +314,9 @@ def schema(
     ] = ("scenario"),
 ) -> None:
     """Print a JSON Schema: of scenario.yml or matrix.yml, or of the JSON results."""
+    from validator.matrix.model import schema as matrix_schema  # noqa: PLC0415 - keeps --help fast
+    from validator.render.matrix.schema import matrix_result_schema  # noqa: PLC0415 - keeps --help fast
+
     schemas = {
         "scenario": scenario_schema,
         "result": result_schema,
@@ -415,4 +416,4 @@ def _write(text: str, output: Path | None) -> None:
     if output is None:
         typer.echo(text, nl=False)
         return
-    reports.write(text, output)
+    files.write(text, output)

@@ -1,12 +1,12 @@
-"""Files that a result is delivered in: complete or not there."""
+"""The reports of a matrix, in a directory."""
 
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from validator import files
 from validator.errors import UsageError
 from validator.matrix.result import MatrixResult
 from validator.render import RENDERERS
@@ -40,10 +40,10 @@ def write_all(result: MatrixResult, directory: Path, formats: Sequence[str]) -> 
         links[outcome.cell.name] = {}
         for name in formats:
             file = f"{names[outcome.cell.name]}.{ENDINGS.get(name, 'txt')}"
-            write(RENDERERS[name](outcome.result), directory / file)
+            files.write(RENDERERS[name](outcome.result), directory / file)
             links[outcome.cell.name][name] = file
     for file, name in WHOLE.items():
-        write(OF_MATRIX[name](result, links), directory / file)
+        files.write(OF_MATRIX[name](result, links), directory / file)
     return links
 
 
@@ -56,13 +56,3 @@ def file_names(cells: Sequence[str]) -> dict[str, str]:
             name = f"{name}.{hashlib.sha256(cell.encode()).hexdigest()[:8]}"
         found[cell] = name
     return found
-
-
-def write(text: str, file: Path) -> None:
-    """One file. Raises `UsageError` when it cannot be written."""
-    unfinished = file.with_name(f".{file.name}.{time.time_ns()}")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(file)
-    except OSError as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}") from error

@@ -126,7 +126,7 @@ def _git(base: Path, *arguments: str, index: Path | None = None) -> str:
     env = {**process.CLEAN_ENV, **{name: os.environ[name] for name in CALLERS if name in os.environ}}
     if index is not None:
         env["GIT_INDEX_FILE"] = str(index)
-    command = process.Command(argv=("git", "-C", str(base), *arguments), label="git", env=env)
+    command = process.Command(argv=("git", "-C", str(base.resolve()), *arguments), label="git", env=env)
     try:
         return process.run(command).text
     except ToolError as error:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-from validator import process
+from validator import files, process
 from validator.errors import UsageError
 from validator.host.cache import Cache
 from validator.scenario.paths import written
@@ -31,12 +30,7 @@ def load(file: Path) -> dict[str, float]:
 def save(file: Path, seconds: Mapping[str, float]) -> None:
     """Write a file of timings; it is complete or as it was. Raises `UsageError` when it cannot be written."""
     text = json.dumps({"schema": SCHEMA, "seconds": dict(sorted(seconds.items()))}, indent=1) + "\n"
-    unfinished = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(file)
-    except OSError as error:
-        raise UsageError(f"{written(file)} cannot be written: {error.strerror}") from error
+    files.write(text, file)
 
 
 def recall(cache: Cache) -> dict[str, float]:
