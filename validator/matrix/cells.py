@@ -79,7 +79,7 @@ def _suite(image: MatrixImage, scenario: Scenario) -> str:
 
 def _image(image: MatrixImage, scenario: Scenario) -> Image:
     if image.path is not None:
-        return Image(path=image.path)
+        return Image().model_copy(update={"path": image.path})
     own = scenario.image
     if image.suite is None and image.packages == Packages() and not image.mirrors:
         return own

@@ -86,7 +86,7 @@ def _image(word: str) -> tuple[str, MatrixImage]:
             f"there is no image {word!r}",
             hint=f"Choose one of {', '.join((OWN, *SUITES))}, or give the path of a directory or tarball.",
         )
-    return path.name, MatrixImage(path=path)
+    return path.name, MatrixImage.model_validate({"path": str(path)})
 
 
 def coordinates(declared: Declared) -> tuple[Coordinates, ...]:

@@ -45,7 +45,7 @@ def run(asked: workers.Asked, saying: workers.Saying) -> workers.Answer:
     """Run the cell that is asked for; the answer is its record."""
     os.chdir(asked["directory"])  # names of files are shown from there
     cache = Cache.open()
-    cell = _cell(asked)
+    cell = cell_of(asked)
     with cache.host_directory(f"plan-{uuid.uuid4().hex[:8]}") as (staging, _):
         found = identity.of(cell, staging / "cell", date.fromisoformat(asked["today"]))
     if found.inputs != asked["inputs"]:
@@ -56,7 +56,8 @@ def run(asked: workers.Asked, saying: workers.Saying) -> workers.Answer:
     return {"run": json.loads(record.dump(ran))}
 
 
-def _cell(asked: workers.Asked) -> Cell:
+def cell_of(asked: workers.Asked) -> Cell:
+    """The cell that a job is about."""
     at = Coordinates(**asked["at"])
     image = MatrixImage.model_validate(asked["image"])
     variant = MatrixVariant.model_validate(asked["variant"])
