@@ -26,6 +26,7 @@ from validator.verdict import judge
 from validator.workers import Ended, Workers
 
 POLL = 0.1  # seconds between looks at the workers
+DYING = 30  # looks at what a worker that was killed has left
 DAMAGED = "its worker left no result"
 
 
@@ -177,7 +178,7 @@ class _Story:
         cell, said = self._cells[ended.name], ended.answer
         failed = Outcome(cell=cell.at, title=cell.loaded.title, how="error", seconds=ended.seconds)
         if said is None:
-            self._cache.sweep()  # a worker that was killed could not clean up
+            self._clean_up()
             return replace(failed, message=f"{DAMAGED}: {ended.trouble}", hint="Run the same command again.")
         if "run" not in said:
             return replace(failed, message=str(said.get("refused") or said.get("error")), hint=str(said.get("hint")))
@@ -185,6 +186,12 @@ class _Story:
             return self._judged(cell, said["run"], ended.seconds)
         except ValidatorError as error:  # the record could not be kept
             return replace(failed, message=error.message, hint=error.hint)
+
+    def _clean_up(self) -> None:
+        """Remove what a worker that was killed left behind; its host needs a moment to end."""
+        for _ in range(DYING):
+            self._cache.sweep()
+            time.sleep(POLL)
 
     def _judged(self, cell: Cell, said: object, seconds: float) -> Outcome:
         about = self._identities[cell.name]
