@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from validator import __version__
+from validator import __version__, files
 from validator.errors import Exit, UsageError
 from validator.host import doctor as doctor_module
 from validator.host.cache import Cache
@@ -56,6 +55,7 @@ Output = Annotated[
 Details = Annotated[
     bool, typer.Option("--details", help="Also list all consequences, paths that differ, and what is noise.")
 ]
+MatrixFormat = Annotated[str, typer.Option("--format", help="One of: text, json, junit, html.")]
 SCENARIOS = Path("scenarios")
 
 
@@ -294,6 +294,77 @@ def selftest(
 
 
 @app.command()
+def matrix(
+    cells: Annotated[
+        list[str] | None, typer.Argument(help="Only these cells: patterns of scenarios, or of whole names.")
+    ] = None,
+    *,
+    root: Root = SCENARIOS,
+    file: Annotated[
+        Path | None, typer.Option("--matrix", help="The file that declares the matrix; by default ROOT/matrix.yml.")
+    ] = None,
+    scenario: Annotated[
+        list[str] | None, typer.Option("--scenario", help="A matrix without a file: scenarios below --root.")
+    ] = None,
+    image: Annotated[
+        list[str] | None, typer.Option("--image", help="The same: bullseye, bookworm, trixie, own, or a path.")
+    ] = None,
+    format: MatrixFormat = "text",  # noqa: A002 - the option's name
+    output: Output = None,
+    directory: Annotated[
+        Path | None, typer.Option("--reports", help="Leave index.html, matrix.json, junit.xml and all reports there.")
+    ] = None,
+    report_format: Annotated[
+        list[str] | None, typer.Option("--report-format", help="Formats of the cells' reports there.")
+    ] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Cells that run at the same time.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run all anew, whatever is known.")] = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first cell not as expected.")] = False,
+    shard: Annotated[str | None, typer.Option("--shard", help="Only the I-th of N parts: I/N.")] = None,
+    timings: Annotated[Path | None, typer.Option("--timings", help="Durations to balance shards by.")] = None,
+    save_timings: Annotated[Path | None, typer.Option("--save-timings", help="Write durations there.")] = None,
+    only_changed: Annotated[
+        str | None, typer.Option("--only-changed", help="Only cells whose inputs differ from those of a git revision.")
+    ] = None,
+    list_only: Annotated[bool, typer.Option("--list", help="Only list the cells.")] = False,
+    emit: Annotated[str | None, typer.Option("--emit", help="Only print the jobs for github, gitlab or zuul.")] = None,
+    at_most: Annotated[int | None, typer.Option("--at-most", min=1, help="With --emit: at most so many jobs.")] = None,
+) -> None:
+    """Run many scenarios on many images in many variants, and say what they come to together.
+
+    Exit status: 0 every cell is as expected, 1 some are not, 3 some could not be judged.
+    """
+    from validator import many, reports  # noqa: PLC0415 - keeps --help fast
+    from validator.render.matrix import RENDERERS as OF_MATRIX  # noqa: PLC0415 - keeps --help fast
+
+    asked = many.Asked(
+        root=root,
+        file=file,
+        scenarios=tuple(scenario or ()),
+        images=tuple(image or ()),
+        patterns=tuple(cells or ()),
+        shard=shard,
+        timings=timings,
+        revision=only_changed,
+    )
+    if list_only or emit is not None:
+        typer.echo(many.jobs(asked, emit, at_most) if emit is not None else many.listing(asked), nl=False)
+        return
+    _known(format, OF_MATRIX)
+    for name in report_format or ():
+        _known(name)
+    _writable(output)
+    _writable(save_timings)
+    with Live(Console(stderr=True)) as progress:
+        result = many.run(asked, progress, many.How(jobs=jobs, fresh=fresh, fail_fast=fail_fast))
+    links = reports.write_all(result, directory, report_format or reports.usual()) if directory is not None else {}
+    if save_timings is not None:
+        many.save_timings(asked, save_timings)
+    _write(OF_MATRIX[format](result, links), output)
+    raise typer.Exit(result.exit_code)
+
+
+@app.command()
 def judge(
     record: Annotated[Path, typer.Argument(help="A saved record.json (see `records` of a result).")],
     format: Format = "text",  # noqa: A002 - the option's name
@@ -405,11 +476,22 @@ def new(name: Annotated[str, typer.Argument(help="The new scenario's name.")], r
 @app.command()
 def schema(
     what: Annotated[
-        str, typer.Argument(help="`scenario` (scenario.yml, for editors) or `result` (the JSON result).")
+        str,
+        typer.Argument(
+            help="`scenario` and `matrix` (files, for editors), `result` and `matrix-result` (JSON results)."
+        ),
     ] = ("scenario"),
 ) -> None:
-    """Print a JSON Schema: of scenario.yml, or of the JSON result."""
-    schemas = {"scenario": scenario_schema, "result": result_schema}
+    """Print a JSON Schema: of scenario.yml or matrix.yml, or of the JSON results."""
+    from validator.matrix.model import schema as matrix_schema  # noqa: PLC0415 - keeps --help fast
+    from validator.render.matrix.schema import matrix_result_schema  # noqa: PLC0415 - keeps --help fast
+
+    schemas = {
+        "scenario": scenario_schema,
+        "result": result_schema,
+        "matrix": matrix_schema,
+        "matrix-result": matrix_result_schema,
+    }
     if what not in schemas:
         raise UsageError(f"there is no schema of {what!r}", hint=f"Choose one of: {', '.join(schemas)}.")
     typer.echo(json.dumps(schemas[what](), indent=2))
@@ -595,9 +677,4 @@ def _write(text: str, output: Path | None) -> None:
     if output is None:
         typer.echo(text, nl=False)
         return
-    unfinished = output.with_name(f".{output.name}.{time.time_ns()}")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(output)
-    except OSError as error:
-        raise UsageError(f"{output} cannot be written: {error.strerror}") from error
+    files.write(text, output)

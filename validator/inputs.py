@@ -28,6 +28,8 @@ PACKAGED_MODULES = "/usr/share/puppet/modules"
 # The last ones are what editors leave beside a file that is being written.
 LEFT_OUT_NAMES = (".git", "__pycache__", "*.pyc", ".venv", ".DS_Store", ".*.sw[a-p]", "*~", ".#*", "#*#")
 LEFT_OUT = shutil.ignore_patterns(*LEFT_OUT_NAMES)
+FIRST_DATA = ".validate-first.yaml"
+USUAL_LEVELS = [{"name": "Common", "path": "common.yaml"}]  # Puppet's, where a hiera.yaml has none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +96,11 @@ def stage_release(release: Release, into: Path, place: str) -> StagedRelease:
         _copy(release.hiera.parent, into / "hiera")
         hiera = f"{inside}/hiera/{release.hiera.name}"
         names.append((f"{inside}/hiera", written(release.hiera.parent)))
+    if release.hiera_data:
+        config = into / "hiera" / (release.hiera.name if release.hiera is not None else "hiera.yaml")
+        _put_first(release.hiera_data, config)
+        hiera = f"{inside}/hiera/{config.name}"
+    if hiera is not None:
         secrets |= frozenset(_secrets_below(into / "hiera"))
     return StagedRelease(
         directory=into,
@@ -171,6 +178,18 @@ def digest_of(directory: Path) -> str:
             what = b"directory"
         total.update(f"{name}\0".encode() + what + b"\0")
     return total.hexdigest()
+
+
+def _put_first(data: dict[str, JsonValue], config: Path) -> None:
+    """Add a level with these data before all others of a `hiera.yaml`, which is made when it is missing."""
+    config.parent.mkdir(exist_ok=True)
+    known = text.read(config).data if config.is_file() else None
+    levels = known if isinstance(known, dict) else {"version": 5, "hierarchy": []}
+    others = levels.get("hierarchy", USUAL_LEVELS)
+    first = {"name": "the scenario's hiera_data", "datadir": ".", "data_hash": "yaml_data", "path": FIRST_DATA}
+    document = {**levels, "hierarchy": [first, *(others if isinstance(others, list) else ())]}
+    config.write_text(json.dumps(document), encoding="utf-8")
+    (config.parent / FIRST_DATA).write_text(json.dumps(data), encoding="utf-8")
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from validator import templates
+from validator.host import rootfs
 from validator.host.cache import Cache
 from validator.host.image import ImageSpec
 from validator.inputs import StagedRelease, StagedTasks, stage_fault, stage_release, stage_upgrade
@@ -117,7 +118,7 @@ class Plan:
         image = self.fresh_image if self.kind == "idempotence" and self.release == "new" else self.image
         yield Step(
             name="image",
-            what=f"{image.suite}, {len(image.wanted)} packages asked for",
+            what=image.what,
             state=image.name,
             cached=(cache.image(image.name) / "about.json").exists(),
         )
@@ -163,15 +164,10 @@ def make(loaded: Loaded, staging: Path, *, kind: Kind = "upgrade", release: Rele
     """
     made = templates.rendered(loaded, staging / "rendered")
     loaded, scenario = made.loaded, made.loaded.scenario
-    image = ImageSpec(
-        suite=scenario.image.suite,
-        packages=scenario.image.packages,
-        hostname=scenario.host.hostname,
-        services=scenario.host.driver == "systemd",
-        mirrors=scenario.image.mirrors,
-        prepare=scenario.image.prepare.read_text(encoding="utf-8") if scenario.image.prepare else "",
-    )
-    fresh_image = replace(image, packages=scenario.new.packages or image.packages)
+    image = _image(scenario)
+    # An image of the user's own serves the fresh host too: its packages are not ours to choose.
+    fresh = scenario.new.packages if image.source is None else ()
+    fresh_image = replace(image, packages=fresh or image.packages)
     old = made.shown(stage_release(scenario.old, staging / "old", "old"))
     new = made.shown(stage_release(scenario.new, staging / "new", "new"))
     upgrade = made.shown(stage_upgrade(scenario.upgrade, staging / "upgrade", "upgrade"))
@@ -200,6 +196,27 @@ def make(loaded: Loaded, staging: Path, *, kind: Kind = "upgrade", release: Rele
         catalogs_state=_name("catalogs", image.name, scenario.host.addresses, new.digest, _release(scenario.new)),
         digest=everything.partition("-")[2],
         stand_ins=made.replaced,
+    )
+
+
+def _image(scenario: Scenario) -> ImageSpec:
+    asked, hostname, services = scenario.image, scenario.host.hostname, scenario.host.driver == "systemd"
+    if asked.path is not None:
+        return ImageSpec(
+            suite="",
+            packages=(),
+            hostname=hostname,
+            services=services,
+            source=asked.path,
+            content=rootfs.digest(asked.path),
+        )
+    return ImageSpec(
+        suite=asked.suite,
+        packages=asked.packages,
+        hostname=hostname,
+        services=services,
+        mirrors=asked.mirrors,
+        prepare=asked.prepare.read_text(encoding="utf-8") if asked.prepare else "",
     )
 
 

@@ -420,11 +420,20 @@ class Companion:
         """Whether the child is still there."""
         return self._child.poll() is None
 
-    def stop(self, timeout: float = 10.0) -> None:
-        """Cut the lifeline and wait; kill what does not end in `timeout` seconds."""
+    @property
+    def code(self) -> int | None:
+        """How the child ended (a negative number is a signal's); None while it runs."""
+        return self._child.poll()
+
+    def cut(self) -> None:
+        """Cut the lifeline: the child is to end, and nobody waits for it yet."""
         if self._lifeline >= 0:
             os.close(self._lifeline)
             self._lifeline = -1
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Cut the lifeline and wait; kill what does not end in `timeout` seconds."""
+        self.cut()
         try:
             self._child.wait(timeout)
         except subprocess.TimeoutExpired:

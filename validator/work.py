@@ -78,7 +78,7 @@ class Work:
         """A base image, built when it is not in the cache, and kept as long as `held` is open."""
         ready = (self.cache.image(spec.name) / "about.json").exists()
         clock = time.monotonic()
-        self.progress.phase_starts("image", f"{spec.suite}, {len(spec.wanted)} packages asked for")
+        self.progress.phase_starts("image", spec.what)
         root = image.ensure(spec, self.cache, on_output=self.progress.doing)
         self.progress.phase_ends("image", spec.name, seconds=time.monotonic() - clock, cached=ready)
         _require_modules(self.plan, root)

@@ -165,13 +165,14 @@ class Running:
         scenario: Path,
         *arguments: str,
         command: str = "scenario",
+        option: str | None = None,
         stdin: int = subprocess.DEVNULL,
     ) -> Running:
-        """Start to validate a scenario, or what else the command does with one."""
+        """Start to validate a scenario, or what else the command does with one; `option` names it where it has to."""
         out, err = (cache / f"{name}-{time.monotonic_ns()}" for name in ("out", "err"))
         with out.open("wb") as stdout, err.open("wb") as stderr:
             child = subprocess.Popen(
-                [COMMAND, command, str(scenario), *arguments],
+                [COMMAND, command, *([option] if option else []), str(scenario), *arguments],
                 stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
@@ -197,6 +198,19 @@ class Running:
             assert self.child.poll() is None, f"it ended with {self.child.returncode}:\n{self.errors}"
             assert time.monotonic() < deadline, f"it did not come to that:\n{self.errors}\n{self.commands}"
             time.sleep(0.05)
+        self.note()
+
+    def lasts(self, seconds: float) -> bool:
+        """Let it run for so long; then note all that belongs to it. Whether it still runs."""
+        try:
+            self.child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.note()
+            return True
+        return False
+
+    def note(self) -> None:
+        """Note all that belongs to it now."""
         self.seen = family(self.child.pid)
         self.namespaces = namespaces(self.seen)
         self.groups = {cgroup.of_host(path.name) for path in (self.cache / "hosts").glob("*")}

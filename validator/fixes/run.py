@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from validator import record
+from validator import files, record
 from validator.clear import Clear
 from validator.findings import Finding
 from validator.fixes import ablation, trials
@@ -112,9 +112,7 @@ def _why(finding: Finding, board: Board, tried: Tried | None) -> str:
 
 def _kept(recorded: Recorded, run: Run) -> Recorded:
     """The record with what was found out since, in the place of the one before."""
-    unfinished = recorded.path.with_suffix(".unfinished")
-    unfinished.write_text(record.dump(run), encoding="utf-8")
-    unfinished.replace(recorded.path)
+    files.write(record.dump(run), recorded.path)
     return Recorded(run=run, path=recorded.path)
 
 

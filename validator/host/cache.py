@@ -4,6 +4,7 @@
     states/ID/up              a frozen layer, with the record of the phase that made it
     hosts/ID/                 a live host; the lock beside it is held as long as any process of it lives
     runs/ID/                  the record of one validation
+    cells/ID/                 the record of a cell of a matrix, to be used again
     packages/SUITE/           downloaded .deb files
 
 Nothing appears under its final name before it is complete (rename(2)). A lock file beside each image and
@@ -28,8 +29,8 @@ from validator import process
 from validator.errors import HostError, MachineError
 from validator.host import cgroup, supervisor
 
-Kind = Literal["images", "states", "runs"]
-KINDS: tuple[Kind, ...] = ("images", "states", "runs")
+Kind = Literal["images", "states", "runs", "cells"]
+KINDS: tuple[Kind, ...] = ("images", "states", "runs", "cells")
 KEPT_RUNS = 50  # records of earlier validations that are kept
 KEPT_COPIES = 5  # states that are kept only to be looked at, of runs that did not converge
 
@@ -208,6 +209,11 @@ class Cache:
             with process.locked(self._lock(kind, name), wait=False) as held:
                 if held is not None:
                     self._discard(kind, name)
+
+    def discard(self, kind: Kind, name: str) -> None:
+        """Remove a thing, so that it can be made anew; waits for those that use it."""
+        with process.locked(self._lock(kind, name)):
+            self._discard(kind, name)
 
     def _discard(self, kind: Kind, name: str) -> None:
         """Remove a thing whose lock is held. A kill on the way leaves what the next sweep removes."""

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from validator import process
 from validator.errors import ImageError, MachineError
-from validator.host import programs
+from validator.host import programs, rootfs
 from validator.host.cache import Cache, no_space
 
 RECIPE = 3  # raised when the steps below change, so that old images are not used for new ones
@@ -38,12 +38,17 @@ MASKED = (
 
 PROXIES = {"http_proxy", "https_proxy", "ftp_proxy", "no_proxy"}  # the only variables of the caller apt gets to see
 
+OWN = "own"  # what the name of an image begins with that is not made of packages
+
 MACHINE_ID = "c0ffee00c0ffee00c0ffee00c0ffee00"  # fixed, so that a boot changes nothing on disk
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSpec:
-    """What goes into an image. `prepare` is the text of a script run once, as root of the finished tree."""
+    """What goes into an image. `prepare` is the text of a script run once, as root of the finished tree.
+
+    With `source`, a tree or tarball of the user's own whose digest is `content`, nothing is installed.
+    """
 
     suite: str
     packages: tuple[str, ...]
@@ -51,17 +56,32 @@ class ImageSpec:
     services: bool
     mirrors: tuple[str, ...] = ()
     prepare: str = ""
+    source: Path | None = None
+    content: str = ""
 
     @property
     def wanted(self) -> tuple[str, ...]:
         """All packages to install, sorted."""
+        if self.source is not None:
+            return ()
         return tuple(sorted({*self.packages, *ALWAYS, *(INIT if self.services else ())}))
 
     @property
     def name(self) -> str:
         """The image's id: a digest over everything that decides what is in it."""
-        text = json.dumps([RECIPE, {**asdict(self), "packages": self.wanted}], sort_keys=True)
-        return f"{self.suite}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        about = {**asdict(self), "packages": self.wanted}
+        del about["source"]  # where it lies says nothing
+        if self.source is None:
+            del about["content"]
+        text = json.dumps([RECIPE, about], sort_keys=True)
+        return f"{self.suite or OWN}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+    @property
+    def what(self) -> str:
+        """The image in a few words."""
+        if self.source is not None:
+            return f"{self.source.name}, as it is"
+        return f"{self.suite}, {len(self.wanted)} packages asked for"
 
 
 def ensure(spec: ImageSpec, cache: Cache, *, on_output: Callable[[str], None] | None = None) -> Path:
@@ -73,9 +93,14 @@ def ensure(spec: ImageSpec, cache: Cache, *, on_output: Callable[[str], None] | 
         if unfinished is not None:
             root = unfinished / "root"
             root.mkdir()
-            _install(spec, root, cache, on_output)
+            if spec.source is not None:
+                rootfs.unpack(spec.source, spec.content, root)
+                about = spec.source.name
+            else:
+                _install(spec, root, cache, on_output)
+                about = f"{spec.suite} with {len(spec.wanted)} packages"
             _settle(spec, root)
-            cache.describe(unfinished, about=f"{spec.suite} with {len(spec.wanted)} packages", packages=spec.wanted)
+            cache.describe(unfinished, about=about, packages=spec.wanted)
     return cache.image(spec.name) / "root"
 
 
@@ -141,28 +166,29 @@ def _settle(spec: ImageSpec, root: Path) -> None:
     etc = root / "etc"
     short = spec.hostname.split(".", 1)[0]
     names = f"{spec.hostname} {short}" if short != spec.hostname else short
-    _write(etc / "hostname", f"{spec.hostname}\n")
-    _write(etc / "hosts", f"127.0.0.1 localhost\n127.0.1.1 {names}\n::1 localhost ip6-localhost\n")
-    _write(etc / "resolv.conf", "")
-    _write(etc / "machine-id", f"{MACHINE_ID}\n")
-    # The augeas fact walks all of /etc: 2 s of every Puppet run when augeas-tools is not installed.
-    _write(etc / "facter/facter.conf", 'facts : { blocklist : [ "augeas" ] }\n')
+    texts = {
+        "hostname": f"{spec.hostname}\n",
+        "hosts": f"127.0.0.1 localhost\n127.0.1.1 {names}\n::1 localhost ip6-localhost\n",
+        "resolv.conf": "",
+        "machine-id": f"{MACHINE_ID}\n",
+        # The augeas fact walks all of /etc: 2 s of every Puppet run when augeas-tools is not installed.
+        "facter/facter.conf": 'facts : { blocklist : [ "augeas" ] }\n',
+    }
     if spec.services:
         # A journal of one boot, complete: restarts are counted from it.
-        _write(
-            etc / "systemd/journald.conf.d/validate.conf",
-            "[Journal]\nStorage=volatile\nRuntimeMaxUse=256M\nRateLimitIntervalSec=0\n",
-        )
-        for unit in MASKED:
-            link = etc / "systemd/system" / unit
-            link.unlink(missing_ok=True)
-            link.symlink_to("/dev/null")
+        journal = "[Journal]\nStorage=volatile\nRuntimeMaxUse=256M\nRateLimitIntervalSec=0\n"
+        texts["systemd/journald.conf.d/validate.conf"] = journal
+    for name, text in texts.items():
+        _empty_place(root, etc / name).write_text(text, encoding="utf-8")
+    for unit in MASKED if spec.services else ():
+        _empty_place(root, etc / "systemd/system" / unit).symlink_to("/dev/null")
 
 
-def _write(path: Path, text: str) -> None:
+def _empty_place(root: Path, path: Path) -> Path:
+    rootfs.within(root, path)
     path.unlink(missing_ok=True)  # resolv.conf may be a link out of the tree
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def _explain(spec: ImageSpec, done: process.Completed, cache: Cache) -> NoReturn:

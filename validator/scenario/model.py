@@ -40,7 +40,7 @@ class Part(BaseModel):
 
 
 class Image(Part):
-    """The root file system of the host, built from distribution packages."""
+    """The root file system of the host, built from distribution packages, or brought along."""
 
     suite: str = Field("bookworm", description="Debian suite: bullseye, bookworm or trixie.")
     packages: Listed[PackageName] = Field(
@@ -49,6 +49,9 @@ class Image(Part):
     mirrors: Listed[str] = Field((), description="apt source lines or mirror URLs; the suite's usual ones when empty.")
     prepare: ExistingFile | None = Field(
         None, description="A shell script, run once as root in the image after the packages are installed."
+    )
+    path: ExistingFileOrDirectory | None = Field(
+        None, description="A root file system of your own, a directory or a tarball, instead of all the others."
     )
 
 
@@ -100,6 +103,7 @@ class Release(Templated):
     hiera: ExistingFile | None = Field(
         None, description="hiera.yaml (version 5); the files beside and below it come along."
     )
+    hiera_data: dict[str, JsonValue] = Field({}, description="Hiera data that come before all levels of `hiera`.")
     facts: dict[str, str] = Field({}, description="External facts for every Puppet run of this release.")
     steps: Listed[int] = Field(
         (), description="Apply the release once for each step, in this order; a run applies the whole loop."
@@ -265,7 +269,17 @@ def _one_manifest(release: AnyRelease) -> AnyRelease:
     return release
 
 
-def _one_assertion(probe: Probe) -> Probe:
+def _one_origin(image: Image) -> Image:
+    others = sorted(image.model_fields_set - {"path"})
+    if image.path is not None and others:
+        raise ValueError(
+            f"with `path` the image is taken as it is: leave out {', '.join(f'`{one}`' for one in others)}"
+        )
+    return image
+
+
+def one_assertion(probe: Probe) -> Probe:
+    """Refuse a probe that asks for nothing, or for several things."""
     given = [name for name in ("command", "sql", "http", "file") if getattr(probe, name) is not None]
     if len(given) != 1:
         raise ValueError(f"name one of `command`, `sql`, `http` or `file` ({len(given)} are there)")
@@ -286,7 +300,7 @@ class Scenario(Part):
     """One upgrade to be judged."""
 
     title: str = Field(description="What is upgraded, in one line.")
-    image: Image
+    image: Annotated[Image, AfterValidator(_one_origin)]
     host: HostPart = Field(default_factory=HostPart)
     services: Listed[Unit] = Field(
         (), description="Units whose state and restarts are reported one by one. Restarts of all others count too."
@@ -294,7 +308,7 @@ class Scenario(Part):
     old: Annotated[Release, AfterValidator(_one_manifest)]
     upgrade: Annotated[Upgrade, AfterValidator(_one_source)]
     new: Annotated[NewRelease, AfterValidator(_one_manifest)]
-    probes: Listed[Annotated[Probe, AfterValidator(_one_assertion)]] = ()
+    probes: Listed[Annotated[Probe, AfterValidator(one_assertion)]] = ()
     noise: Listed[Noise] = ()
     waivers: Listed[Waiver] = ()
     expect: Listed[Expectation] = Field((), description="Changes that the converging Puppet run must make.")

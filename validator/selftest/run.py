@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import fnmatch
 import json
-import sys
 import time
 import uuid
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from validator import edited, process, record
+from validator import edited, record
 from validator.errors import UsageError, ValidatorError
 from validator.host.cache import Cache
 from validator.progress import Progress
@@ -25,6 +22,7 @@ from validator.selftest.mutants import Mutant
 from validator.selftest.score import Outcome, SelfTestResult
 from validator.validate import validate
 from validator.verdict import judge
+from validator.workers import Ended, Workers
 
 POLL = 0.1  # seconds between looks at the workers
 
@@ -115,84 +113,62 @@ def _spread(items: list[Mutant]) -> list[Mutant]:
     return [items[number] for number in order]
 
 
-@dataclass(kw_only=True)
-class _Running:
-    mutant: Mutant
-    job: Path
-    into: Path
-    companion: process.Companion
-    since: float
-
-
 def _outcomes(
     loaded: Loaded, cache: Cache, progress: Progress, *, wanted: Wanted, chosen: tuple[Mutant, ...], healthy: Run
 ) -> dict[str, Outcome]:
-    waiting, running = list(chosen), list[_Running]()
+    waiting = list(chosen)
+    known = {mutant.id: mutant for mutant in chosen}
     outcomes: dict[str, Outcome] = {}
-    with ExitStack() as stack:
-        staging, _ = stack.enter_context(cache.host_directory(f"selftest-{uuid.uuid4().hex[:8]}"))
-        try:
-            while waiting or running:
-                while waiting and len(running) < max(wanted.jobs, 1):
-                    running.append(_start(loaded, waiting.pop(0), staging, wanted.keep, healthy.subject.digest))
-                for each in [each for each in running if not each.companion.running()]:
-                    running.remove(each)
-                    each.companion.stop()
-                    outcome = _outcome(loaded, each, healthy)
-                    outcomes[each.mutant.id] = outcome
+    with cache.host_directory(f"selftest-{uuid.uuid4().hex[:8]}") as (staging, _):
+        into = {mutant.id: _place(mutant, wanted.keep or staging) for mutant in chosen}
+        with Workers("validator.selftest.worker", staging, label="self-test") as workers:
+            while waiting or workers.running:
+                while waiting and len(workers.running) < max(wanted.jobs, 1):
+                    mutant = waiting.pop(0)
+                    _make(into[mutant.id])
+                    workers.start(
+                        mutant.id,
+                        {
+                            "scenario": str(loaded.file.absolute()),
+                            "mutant": mutant.id,
+                            "into": str(into[mutant.id]),
+                            "digest": healthy.subject.digest,
+                        },
+                    )
+                for each in workers.ended():
+                    outcome = _outcome(loaded, known[each.name], each, into[each.name], healthy)
+                    outcomes[each.name] = outcome
                     progress.phase_ends(
                         f"{len(outcomes)}/{len(chosen)}",
-                        f"{outcome.answer}: {each.mutant.id}: {outcome.by}",
+                        f"{outcome.answer}: {each.name}: {outcome.by}",
                         seconds=outcome.seconds,
                         cached=False,
                     )
-                if running:
-                    progress.doing("; ".join(each.mutant.id for each in running))
+                if workers.running:
+                    progress.doing("; ".join(workers.running))
                     time.sleep(POLL)
-        finally:
-            for each in running:
-                each.companion.stop(timeout=30.0)
     return outcomes
 
 
-def _start(loaded: Loaded, mutant: Mutant, staging: Path, keep: Path | None, digest: str) -> _Running:
-    name = mutant.id.replace("/", "_").replace(":", "-")
-    into = (keep or staging) / name
+def _place(mutant: Mutant, directory: Path) -> Path:
+    return (directory / mutant.id.replace("/", "_").replace(":", "-")).absolute()
+
+
+def _make(directory: Path) -> None:
     try:
-        into.mkdir(parents=True)
+        directory.mkdir(parents=True)
     except OSError as error:
-        raise UsageError(f"{into} cannot be made: {error.strerror}", hint="Name an empty directory.") from error
-    job = staging / f"{name}.job"
-    asked = {
-        "scenario": str(loaded.file.absolute()),
-        "mutant": mutant.id,
-        "into": str(into.absolute()),
-        "digest": digest,
-    }
-    job.write_text(json.dumps(asked), encoding="utf-8")
-    companion = process.Companion(
-        (sys.executable, "-m", "validator.selftest.worker", str(job)),
-        label="self-test",
-        log=job.with_suffix(".log"),
-        inherit=("VALIDATE_CACHE", "XDG_CACHE_HOME", "HOME", "PYTHONPATH"),
-    )
-    return _Running(mutant=mutant, job=job, into=into.absolute(), companion=companion, since=time.monotonic())
+        raise UsageError(f"{directory} cannot be made: {error.strerror}", hint="Name an empty directory.") from error
 
 
-def _outcome(loaded: Loaded, ended: _Running, healthy: Run) -> Outcome:
-    seconds = time.monotonic() - ended.since
-    answer = ended.job.with_suffix(".answer")
-    if not answer.exists():
-        log = ended.job.with_suffix(".log").read_text(encoding="utf-8", errors="replace").strip()
-        return Outcome(
-            mutant=ended.mutant, answer="broken", by=log[-500:] or "it ended without a word", seconds=seconds
-        )
-    said: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
-    answer.unlink()
+def _outcome(loaded: Loaded, mutant: Mutant, ended: Ended, into: Path, healthy: Run) -> Outcome:
+    said, seconds = ended.answer, ended.seconds
+    if said is None:
+        return Outcome(mutant=mutant, answer="broken", by=ended.trouble, seconds=seconds)
     if "refused" in said:
-        return Outcome(mutant=ended.mutant, answer="caught", by=f"scenario: {said['refused']}", seconds=seconds)
+        return Outcome(mutant=mutant, answer="caught", by=f"scenario: {said['refused']}", seconds=seconds)
     if "run" not in said:
-        return Outcome(mutant=ended.mutant, answer="broken", by=str(said.get("error")), seconds=seconds)
+        return Outcome(mutant=mutant, answer="broken", by=str(said.get("error")), seconds=seconds)
     home = written(edited.tasks_file(loaded).parent)
-    faulty = score.homeward(record.load_text(json.dumps(said["run"])), str(ended.into / edited.COPY), home)
-    return score.judged(ended.mutant, healthy, faulty, judge(faulty), seconds=seconds)
+    faulty = score.homeward(record.load_text(json.dumps(said["run"])), str(into / edited.COPY), home)
+    return score.judged(mutant, healthy, faulty, judge(faulty), seconds=seconds)

@@ -1,21 +1,14 @@
-"""One fault, run in a process of its own: `python -m validator.selftest.worker JOB LIFELINE`.
-
-The process ends, and its host with it, when the lifeline does: whoever started it is gone.
-"""
+"""One fault, run in a process of its own (`validator.workers`)."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
-import threading
-import time
 import uuid
 from pathlib import Path
 
-from validator import plan, process, record
-from validator.errors import Interrupted, ScenarioError, UsageError, ValidatorError
+from validator import plan, record, workers
+from validator.errors import ScenarioError, UsageError
 from validator.host.cache import Cache
 from validator.progress import Silent
 from validator.scenario import load
@@ -23,34 +16,22 @@ from validator.scenario.load import Loaded
 from validator.selftest import mutants
 from validator.validate import validate
 
+CHANGED = "the scenario's files were changed while its self-test ran"
 
-def main(job: Path, lifeline: int) -> int:
-    """Run the fault that `job` names; leave its record, or what went wrong, beside it."""
-    threading.Thread(target=_end_with, args=(lifeline,), daemon=True).start()
-    asked = json.loads(job.read_text(encoding="utf-8"))
-    loaded = load.load(Path(asked["scenario"]))
-    started = time.monotonic()
-    answer: dict[str, object] = {}
+
+def run(asked: workers.Asked, _saying: workers.Saying) -> workers.Answer:
+    """Run the fault that is asked for; the answer is its record."""
+    cache = Cache.open()
     try:
-        with process.signals_raise():
-            cache = Cache.open()
-            mutant = next((each for each in mutants.derive(loaded) if each.id == asked["mutant"]), None)
-            if mutant is None or _digest(loaded, cache) != asked["digest"]:
-                raise UsageError("the scenario's files were changed while its self-test ran")
-            faulty = mutants.write(mutant, loaded, Path(asked["into"]))
-            ran = validate(faulty, cache, Silent(), fail_fast=True, keep=False).run
-            answer["run"] = json.loads(record.dump(ran))
-    except Interrupted:
-        return 130
-    except ScenarioError as error:
-        answer["refused"] = str(error.problems[0])
-    except ValidatorError as error:
-        answer["error"] = error.message
-    answer["seconds"] = time.monotonic() - started
-    unfinished = job.with_suffix(".unfinished")
-    unfinished.write_text(json.dumps(answer), encoding="utf-8")
-    unfinished.replace(job.with_suffix(".answer"))
-    return 0
+        loaded = load.load(Path(asked["scenario"]))
+    except ScenarioError as error:  # it is not the fault that has been refused
+        raise UsageError(CHANGED) from error
+    mutant = next((each for each in mutants.derive(loaded) if each.id == asked["mutant"]), None)
+    if mutant is None or _digest(loaded, cache) != asked["digest"]:
+        raise UsageError(CHANGED)
+    faulty = mutants.write(mutant, loaded, Path(asked["into"]))
+    ran = validate(faulty, cache, Silent(), fail_fast=True, keep=False).run
+    return {"run": json.loads(record.dump(ran))}
 
 
 def _digest(loaded: Loaded, cache: Cache) -> str:
@@ -59,10 +40,5 @@ def _digest(loaded: Loaded, cache: Cache) -> str:
         return plan.make(loaded, staging).digest
 
 
-def _end_with(lifeline: int) -> None:
-    os.read(lifeline, 1)
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(workers.serve(run))

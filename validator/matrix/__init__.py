@@ -1,0 +1,1 @@
+"""Many scenarios on many images in many variants: one combined result."""
