@@ -329,6 +329,13 @@ def matrix(
     list_only: Annotated[bool, typer.Option("--list", help="Only list the cells.")] = False,
     emit: Annotated[str | None, typer.Option("--emit", help="Only print the jobs for github, gitlab or zuul.")] = None,
     at_most: Annotated[int | None, typer.Option("--at-most", min=1, help="With --emit: at most so many jobs.")] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", help="Run the cells on a Dask cluster: tcp://host:port.")
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option("--store", help="With --scheduler: a directory or URL through which workers share layers."),
+    ] = None,
 ) -> None:
     """Run many scenarios on many images in many variants, and say what they come to together.
 
@@ -355,8 +362,14 @@ def matrix(
         _known(name)
     _writable(output)
     _writable(save_timings)
+    warnings: list[str] = []
     with Live(Console(stderr=True)) as progress:
-        result = many.run(asked, progress, many.How(jobs=jobs, fresh=fresh, fail_fast=fail_fast))
+        how = many.How(
+            jobs=jobs, fresh=fresh, fail_fast=fail_fast, scheduler=scheduler, store=store, warn=warnings.append
+        )
+        result = many.run(asked, progress, how)
+    for warning in warnings:
+        typer.echo(f"warning: {warning}", err=True)
     links = reports.write_all(result, directory, report_format or reports.usual()) if directory is not None else {}
     if save_timings is not None:
         many.save_timings(asked, save_timings)

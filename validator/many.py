@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from validator.matrix import jobs as of_engine
 from validator.matrix.declared import Declared
 from validator.matrix.model import MATRIX_FILE
 from validator.matrix.result import MatrixResult
-from validator.matrix.run import Wanted, processors, today
+from validator.matrix.run import Executor, Wanted, processors, today
 from validator.matrix.run import run as run_cells
 from validator.matrix.selection import Selection
 from validator.progress import Progress
@@ -38,11 +40,18 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class How:
-    """How many at a time (as many as there are processors), whether anew, whether up to the first that is not fine."""
+    """How many at a time (as many as there are processors, or cells when a cluster runs them), whether anew, whether up
+    to the first that is not fine.
+
+    `scheduler` is the address of a cluster, `store` the URL that its workers share; `warn` is told what is wrong there.
+    """
 
     jobs: int | None = None
     fresh: bool = False
     fail_fast: bool = False
+    scheduler: str | None = None
+    store: str | None = None
+    warn: Callable[[str], None] = print
 
 
 def run(asked: Asked, progress: Progress, how: How) -> MatrixResult:
@@ -52,13 +61,15 @@ def run(asked: Asked, progress: Progress, how: How) -> MatrixResult:
     day = today()
     cache = Cache.open()
     found = selection.select(matrix, wanted, cache, day)
-    jobs = how.jobs or processors()
+    cluster = _cluster(how, found)
+    jobs = how.jobs or (processors() if cluster is None else len(found.cells))
     outcomes = run_cells(
         found.cells,
         found.identities,
         cache,
         progress,
         wanted=Wanted(jobs=jobs, day=day, fresh=how.fresh, fail_fast=how.fail_fast),
+        executor=cluster,
     )
     return MatrixResult(
         outcomes=outcomes,
@@ -71,6 +82,23 @@ def run(asked: Asked, progress: Progress, how: How) -> MatrixResult:
         since=asked.revision or "",
         unchanged=found.unchanged,
     )
+
+
+def _cluster(how: How, found: Selection) -> AbstractContextManager[Executor] | None:
+    if how.scheduler is None:
+        if how.store is not None:
+            raise UsageError("--store goes with --scheduler: it is what the workers of a cluster share")
+        return None
+    try:
+        from validator.matrix.cluster import Cluster  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise UsageError(
+            f"--scheduler needs Dask ({error})", hint="Install it: pip install 'convergence-validator[cluster]'."
+        ) from error
+    store = how.store or ""
+    if store and "://" not in store:
+        store = str(Path(store).absolute())
+    return Cluster(how.scheduler, found.identities, store=store, warn=how.warn)
 
 
 def listing(asked: Asked) -> str:

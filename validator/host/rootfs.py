@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import stat
 from functools import cache
 from pathlib import Path
 
-from validator import process
 from validator.errors import ImageError
-from validator.host import programs
+from validator.host import cage
 
 TIMEOUT = 3600.0
 ABOUT_TAR = "Make the tarball from inside the tree: tar --numeric-owner --xattrs -C ROOTFS -cf rootfs.tar ."
@@ -31,24 +29,12 @@ def digest(source: Path) -> str:
 
 def unpack(source: Path, content: str, root: Path) -> None:
     """Bring it into the empty directory `root`. Raises `ImageError` when it is none, or not `content` any more."""
-    devices = root.with_name("devices")
-    devices.mkdir()
     if source.is_dir():
         argv = ["cp", "--archive", f"{source}/.", str(root)]
     else:
         argv = ["tar", "--extract", "--numeric-owner", "--preserve-permissions", "--xattrs", "--xattrs-include=*"]
         argv += [f"--directory={root}", f"--file={source}"]
-    # In a cage, so that it ends when the validator is killed.
-    config = {"init": "cage", "state": str(devices), "argv": argv}
-    command = process.Command(
-        argv=programs.program("supervisor", json.dumps(config)),
-        label=f"copying {source}",
-        lifeline=True,
-        timeout=TIMEOUT,
-        accept=None,
-    )
-    done = process.run(command)
-    devices.rmdir()
+    done = cage.run(argv, root.parent, label=f"copying {source}", timeout=TIMEOUT)
     if done.code != 0:
         said = "\n".join(f"  {line}" for line in done.errors.strip().splitlines()[-5:])
         raise ImageError(f"{source} cannot be unpacked (status {done.code}):\n{said}", hint=ABOUT_TAR)

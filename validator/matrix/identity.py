@@ -84,6 +84,11 @@ def facts(identity: Identity, cache: Cache) -> Mapping[str, object] | None:
     return {**_of_this_machine(), "images": made}
 
 
+def program() -> Mapping[str, object]:
+    """What has to be the same on machines that run cells for each other."""
+    return {name: _of_this_machine()[name] for name in ("validator", "code", *DISTRIBUTIONS)}
+
+
 @once
 def _of_this_machine() -> Mapping[str, object]:
     return {

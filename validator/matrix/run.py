@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -87,7 +88,8 @@ def run(
     with cache.host_directory(f"matrix-{uuid.uuid4().hex[:8]}") as (staging, _):
         local = Workers("validator.matrix.worker", staging, label="matrix")
         with executor or local as place:
-            return _Story(cells, identities, cache, progress, wanted=wanted, executor=place).tell()
+            elsewhere = executor is not None
+            return _Story(cells, identities, cache, progress, wanted=wanted, executor=place, elsewhere=elsewhere).tell()
 
 
 class _Story:
@@ -102,10 +104,11 @@ class _Story:
         *,
         wanted: Wanted,
         executor: Executor,
+        elsewhere: bool,
     ) -> None:
         self._cells = {cell.name: cell for cell in cells}
         self._identities, self._cache, self._progress, self._wanted = identities, cache, progress, wanted
-        self._executor = executor
+        self._executor, self._elsewhere = executor, elsewhere
         self._outcomes: dict[str, Outcome] = {}
 
     def tell(self) -> tuple[Outcome, ...]:
@@ -132,9 +135,9 @@ class _Story:
         waiting = [name for name in self._cells if name not in self._outcomes]
         seconds = timings.recall(self._cache)
         usual = sum(seconds.values()) / len(seconds) if seconds else 0.0
-        budget = available_memory()
+        budget = self._memory()
         while (waiting or self._executor.running) and not self._is_over:
-            room = Room(jobs=self._wanted.jobs, budget=budget, available=available_memory())
+            room = Room(jobs=self._wanted.jobs, budget=budget, available=self._memory())
             needs = {name: self._need(name, seconds.get(name, usual)) for name in (*waiting, *self._executor.running)}
             following = schedule.following(waiting, self._executor.running, needs, room)
             if following is not None:
@@ -145,6 +148,10 @@ class _Story:
                 self._note(ended.name, self._outcome(ended))
             self._progress.doing("; ".join(self._now(name) for name in self._executor.running))
             time.sleep(POLL)
+
+    def _memory(self) -> int:
+        """Memory for cells, in MB; that of other machines is theirs to know."""
+        return sys.maxsize if self._elsewhere else available_memory()
 
     @property
     def _is_over(self) -> bool:
@@ -183,7 +190,7 @@ class _Story:
         if "run" not in said:
             return replace(failed, message=str(said.get("refused") or said.get("error")), hint=str(said.get("hint")))
         try:
-            return self._judged(cell, said["run"], ended.seconds)
+            return self._judged(cell, said["run"], said["facts"], ended.seconds)
         except ValidatorError as error:  # the record could not be kept
             return replace(failed, message=error.message, hint=error.hint)
 
@@ -193,11 +200,10 @@ class _Story:
             self._cache.sweep()
             time.sleep(POLL)
 
-    def _judged(self, cell: Cell, said: object, seconds: float) -> Outcome:
+    def _judged(self, cell: Cell, said: object, facts: Mapping[str, object] | None, seconds: float) -> Outcome:
         about = self._identities[cell.name]
         observed = record.load_text(json.dumps(said))
         result = judge(observed)
-        facts = identity.facts(about, self._cache)
         path: Path | None = None
         if facts is not None:
             path = kept.keep(self._cache, cell.at, about, facts, observed, judged=result)

@@ -53,7 +53,8 @@ def run(asked: workers.Asked, saying: workers.Saying) -> workers.Answer:
     ran = validate(cell.loaded, cache, _Telling(saying), keep=False).run
     if ran.subject.digest != found.plan:
         raise UsageError(CHANGED, hint="Run the same command again.")
-    return {"run": json.loads(record.dump(ran))}
+    # The facts of the machine that it ran on, which need not be that of whoever asked.
+    return {"run": json.loads(record.dump(ran)), "facts": identity.facts(found, cache)}
 
 
 def cell_of(asked: workers.Asked) -> Cell:
