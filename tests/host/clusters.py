@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,7 +61,6 @@ class LocalCluster:
     everybodys: Cache
     scheduler: Node = field(init=False)
     workers: list[Node] = field(default_factory=list)
-    _held: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> LocalCluster:
         self.root.mkdir()
@@ -114,8 +111,3 @@ def linked_cache_of(directory: Path, everybodys: Cache) -> None:
     """A cache in a new directory."""
     directory.mkdir()
     linked_cache(directory / "cache", everybodys)
-
-
-def wait(seconds: float) -> None:
-    """Let the cluster go on."""
-    time.sleep(seconds)

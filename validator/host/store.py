@@ -111,6 +111,10 @@ class Store:
         unfinished = self._path(layer, f"{file}.json")
         self._files.pipe_file(unfinished, json.dumps(note).encode())
         self._files.mv(unfinished, self._path(layer, f"{key}.json"))
+        if replace:
+            for path in self._files.glob(self._path(layer, f"{key}-*.tar.gz")):
+                if not path.endswith(file):
+                    self._files.rm_file(path)
         return True
 
     def _note(self, layer: Layer, key: str) -> dict[str, Any] | None:

@@ -130,6 +130,7 @@ class _Sharing:
                     self._refused.add(layer)
                     self._tell(warning=f"{layer.name} is not taken from the store: {error.message}")
                 except Exception as error:  # whatever its driver raises
+                    self._refused.add(layer)
                     self._tell(warning=f"{layer.name} could not be fetched from the store: {_said(error)}")
 
     def push(self) -> None:
