@@ -81,11 +81,15 @@ class LocalCluster:
         line = next(line for line in self.scheduler.log.splitlines() if "Scheduler at:" in line)
         return line.split()[-1]
 
-    def worker(self) -> Node:
-        """One more worker, with an empty cache but for the images."""
+    def worker(self, states: Path | None = None) -> Node:
+        """One more worker, with an empty cache but for the images, and where given some states."""
         name = f"worker-{len(self.workers)}"
         arguments = ("--nthreads", "1", "--no-dashboard", "--no-nanny", "--memory-limit", "0", "--name", name)
-        linked_cache_of(self.root / name, self.everybodys)
+        (self.root / name).mkdir()
+        cache = linked_cache(self.root / name / "cache", self.everybodys)
+        for state in states.iterdir() if states is not None else ():
+            if not state.name.startswith("."):
+                (cache / "states" / state.name).symlink_to(state)
         node = self._start(name, "worker", self.address, *arguments)
         self.workers.append(node)
         eventually(lambda: "Registered to:" in node.log, lambda: node.log, seconds=60)
@@ -105,9 +109,3 @@ class LocalCluster:
                 start_new_session=True,
             )
         return Node(child=child, directory=directory)
-
-
-def linked_cache_of(directory: Path, everybodys: Cache) -> None:
-    """A cache in a new directory."""
-    directory.mkdir()
-    linked_cache(directory / "cache", everybodys)

@@ -77,6 +77,9 @@ def test_the_old_release_is_made_once_and_a_damaged_layer_is_never_used(lab: Lab
     old = [phases_of(name, reports=lab.root / "one")["old"] for name in "ab"]
     assert sorted(old) == [False, True], "one made it, the other one took it from the store"
     assert all(list(node.cache.glob("states/old-*")) for node in (first, second)), "each worker ran one of them"
+    text = (lab.root / "one" / "a@own+default.json").read_text(encoding="utf-8")
+    assert "/hosts/" not in text, "files are where the author has them"
+    assert f"{lab.root}/a/" in text
     again, _ = matrix(lab, cluster)
     assert {how for how, _ in verdicts(again).values()} == {"cached"}, "what came from elsewhere is kept"
 
@@ -95,18 +98,18 @@ def test_the_old_release_is_made_once_and_a_damaged_layer_is_never_used(lab: Lab
         assert not list((node.cache / "hosts").iterdir())
 
 
-def test_the_cell_of_a_killed_worker_finishes_elsewhere(lab: Lab, cluster: LocalCluster) -> None:
+def test_the_cell_of_a_killed_worker_finishes_elsewhere(lab: Lab, cluster: LocalCluster, old_states: Path) -> None:
     lab.scenario("a", tasks=SLOW)
-    killed = cluster.worker()
+    killed = cluster.worker(old_states)
     with start(lab, cluster) as running:
-        eventually(lambda: is_slow(killed), lambda: running.errors + killed.log, seconds=120)
+        eventually(lambda: is_slow(killed), lambda: running.errors + killed.log, seconds=300)
         belonging = killed.family
         killed.kill()
         eventually(lambda: not [each for each in belonging if each.alive], lambda: f"{belonging}", seconds=20)
         assert none_left_of(killed)()
         Cache(root=killed.cache).sweep()
         assert not list((killed.cache / "hosts").iterdir())
-        cluster.worker()
+        cluster.worker(old_states)
         ran = running.wait()
     assert ran.code == 0, ran.err
     assert verdicts(ran.result) == {"a": ("ran", "converged")}
@@ -114,11 +117,13 @@ def test_the_cell_of_a_killed_worker_finishes_elsewhere(lab: Lab, cluster: Local
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_when_the_tool_is_ended_its_cells_are(number: signal.Signals, lab: Lab, cluster: LocalCluster) -> None:
+def test_when_the_tool_is_ended_its_cells_are(
+    number: signal.Signals, lab: Lab, cluster: LocalCluster, old_states: Path
+) -> None:
     lab.scenario("a", tasks=SLOW.replace(WAITING, "/bin/sleep 3075"))
-    worker = cluster.worker()
+    worker = cluster.worker(old_states)
     with start(lab, cluster) as running:
-        eventually(lambda: "sleep 3075" in commands(worker), lambda: running.errors + worker.log, seconds=120)
+        eventually(lambda: "sleep 3075" in commands(worker), lambda: running.errors + worker.log, seconds=300)
         assert running.send(number) == (-number if number == signal.SIGKILL else 130)
         eventually(none_left_of(worker), lambda: f"{left_of(worker.cache)}", seconds=20)
     eventually(lambda: not list((worker.cache / "hosts").iterdir()), lambda: worker.log, seconds=20)
@@ -128,13 +133,13 @@ def commands(node: Node) -> str:
     return "\n".join(read(f"/proc/{each.pid}/cmdline") for each in node.family)
 
 
-def test_without_its_scheduler_the_cells_are_errors_and_end(lab: Lab, cluster: LocalCluster) -> None:
+def test_without_its_scheduler_the_cells_are_errors_and_end(lab: Lab, cluster: LocalCluster, old_states: Path) -> None:
     lab.scenario("a", tasks=SLOW.replace(WAITING, "/bin/sleep 3077"))
     lab.scenario("b")
-    worker = cluster.worker()
+    worker = cluster.worker(old_states)
     with start(lab, cluster, "-j", "1") as running:
         eventually(
-            lambda: "sleep 3077" in commands(worker) or "1/2" in running.errors, lambda: running.errors, seconds=120
+            lambda: "sleep 3077" in commands(worker) or "1/2" in running.errors, lambda: running.errors, seconds=300
         )
         cluster.scheduler.kill()
         since = time.monotonic()
@@ -145,6 +150,15 @@ def test_without_its_scheduler_the_cells_are_errors_and_end(lab: Lab, cluster: L
     assert verdicts(ran.result)["a"] == ("error", None)
     assert "scheduler" in next(cell["message"] for cell in ran.result["cells"] if cell["scenario"] == "a")
     eventually(none_left_of(worker), lambda: f"{left_of(worker.cache)}", seconds=30)
+
+
+def test_a_store_alone_is_wrong_usage(lab: Lab) -> None:
+    lab.scenario("a")
+    ran = lab.validate(
+        "matrix", "--root", lab.root, "--scenario", "a", "--store", lab.root, env={"VALIDATE_CACHE": str(lab.cache)}
+    )
+    assert (ran.code, ran.out) == (2, "")
+    assert "--store goes with --scheduler" in ran.err
 
 
 def test_a_scheduler_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
