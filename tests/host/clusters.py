@@ -59,6 +59,7 @@ class LocalCluster:
 
     root: Path
     everybodys: Cache
+    allowed_failures: int = 3
     scheduler: Node = field(init=False)
     workers: list[Node] = field(default_factory=list)
 
@@ -105,7 +106,13 @@ class LocalCluster:
                 stdout=log,
                 stderr=log,
                 cwd=directory,
-                env={**os.environ, "VALIDATE_CACHE": str(directory / "cache"), "PYTHONPATH": str(PROJECT)},
+                env={
+                    **os.environ,
+                    "VALIDATE_CACHE": str(directory / "cache"),
+                    "PYTHONPATH": str(PROJECT),
+                    "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(self.allowed_failures),
+                    "DASK_TEMPORARY_DIRECTORY": str(self.root),
+                },
                 start_new_session=True,
             )
         return Node(child=child, directory=directory)

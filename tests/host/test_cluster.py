@@ -9,6 +9,7 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -167,13 +168,48 @@ def test_a_scheduler_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) 
         pass
 
 
-def test_without_any_worker_the_cells_are_errors(lab: Lab, cluster: LocalCluster) -> None:
+def test_a_cell_whose_worker_was_lost_too_often_is_an_error(
+    lab: Lab, tmp_path: Path, everybodys: Cache, old_states: Path
+) -> None:
+    lab.scenario("a", tasks=SLOW)
+    with LocalCluster(root=tmp_path / "strict", everybodys=everybodys, allowed_failures=0) as cluster:
+        worker = cluster.worker(old_states)
+        with start(lab, cluster) as running:
+            eventually(lambda: is_slow(worker), lambda: running.errors + worker.log, seconds=300)
+            worker.kill()
+            ran = running.wait()
+    assert ran.code == 3, ran.err
+    (cell,) = ran.result["cells"]
+    assert (cell["how"], cell["verdict"]) == ("error", None)
+    assert "its worker died while it ran" in cell["message"]
+
+
+@pytest.mark.parametrize(
+    ("frozen", "why"),
+    [(False, "has had no worker for 3 s"), (True, "has not answered for 3 s")],
+    ids=["none", "frozen"],
+)
+def test_a_cluster_that_does_nothing_is_given_up(
+    frozen: bool,  # noqa: FBT001 - a parameter of pytest
+    why: str,
+    lab: Lab,
+    cluster: LocalCluster,
+) -> None:
     lab.scenario("a")
     (lab.root / "matrix.yml").write_text("scenarios: [a]\n", encoding="utf-8")
     cache = Cache(root=lab.cache)
     found = selection.select(declared.read(lab.root / "matrix.yml"), selection.Asked(seconds={}), cache, today())
-    executor = Cluster(cluster.address, found.identities, warn=print, patience=2)
-    wanted = Wanted(jobs=1, day=today())
-    (outcome,) = run(found.cells, found.identities, cache, Silent(), wanted=wanted, executor=executor)
+    wanted, since = Wanted(jobs=1, day=today()), time.monotonic()
+    with Cluster(cluster.address, found.identities, warn=print, patience=3) as executor:
+        if frozen:
+            cluster.scheduler.child.send_signal(signal.SIGSTOP)
+        try:
+            (outcome,) = run(
+                found.cells, found.identities, cache, Silent(), wanted=wanted, executor=nullcontext(executor)
+            )
+            executor.stop()
+        finally:
+            cluster.scheduler.child.send_signal(signal.SIGCONT)
+    assert time.monotonic() - since < 60
     assert (outcome.how, outcome.answer) == ("error", "not judged")
-    assert "has had no worker for 2 s" in outcome.message
+    assert why in outcome.message

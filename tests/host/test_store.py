@@ -100,6 +100,7 @@ def test_a_layer_comes_back_as_it_was(tmp_path: Path, filled: Cache, store: Stor
         assert seen(other.root / layer.kind / layer.name) == seen(filled.root / layer.kind / layer.name)
     assert (other.state("old-1") / "up" / "sparse").stat().st_blocks < 2048
     assert store.fetch(STATE, other) == "there"
+    assert stat.S_IMODE((tmp_path / "store" / "states").stat().st_mode) == 0o700
     assert not store.push(STATE, other), "it is there"
     assert sorted(each.name for each in other.root.glob("*/.*.unfinished")) == []
     assert not list((other.root / "hosts").iterdir())

@@ -67,7 +67,7 @@ class Store:
         try:
             from fsspec.core import url_to_fs  # noqa: PLC0415 - only who asks for a store needs it
 
-            self._files, self._root = url_to_fs(url)
+            self._files, self._root = url_to_fs(url, use_listings_cache=False)  # others write there too
         except (ImportError, ValueError) as error:
             raise UsageError(f"the store {url!r} cannot be used: {error}", hint=INSTALL) from error
 
@@ -103,7 +103,7 @@ class Store:
             members = (f"--directory={path}", *sorted(each.name for each in path.iterdir()))
             _tar((*argv, f"--file={archive}", *members, f"--directory={aside}", INNER), aside, f"packing {layer.name}")
             file = f"{key}-{uuid.uuid4().hex[:8]}.tar.gz"
-            self._files.makedirs(self._path(layer), exist_ok=True)
+            self._make_room(layer)
             self._files.put_file(str(archive), self._path(layer, file))
             size, digest = archive.stat().st_size, _digest(archive)
         note = {**_about(layer, key), "file": file, "size": size, "sha256": digest}
@@ -116,6 +116,14 @@ class Store:
                 if not path.endswith(file):
                     self._files.rm_file(path)
         return True
+
+    def _make_room(self, layer: Layer) -> None:
+        """A layer holds what its host may have kept secret: a directory for it is its owner's alone."""
+        place = self._path(layer)
+        if not self._files.exists(place):
+            self._files.makedirs(place, exist_ok=True)
+            if Path(place).is_dir() and "file" in self._files.protocol:
+                Path(place).chmod(0o700)
 
     def _note(self, layer: Layer, key: str) -> dict[str, Any] | None:
         try:

@@ -220,7 +220,8 @@ class Cluster:
             return None
         except KilledWorker as error:
             many = error.allowed_failures + 1
-            return {"answer": _error(f"{many} workers died while they ran it, the last one {error.last_worker}")}
+            died = "its worker died" if many == 1 else f"{many} workers died, one after the other,"
+            return {"answer": _error(f"{died} while it ran; the last one was {error.last_worker.address}")}
         except (CancelledError, asyncio.CancelledError) as error:
             self._lose(f"the connection to the scheduler {self._address} is lost")
             return {"answer": _error(f"{self._lost} ({error})")}

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from distributed import Status, get_worker
+from distributed import Reschedule, Status, get_worker
 
 from validator.errors import MachineError, ValidatorError
 from validator.host.cache import Cache
@@ -99,7 +99,7 @@ def _run(job: Job, tell: Callable[..., None], wanted: Callable[[], bool]) -> tup
                 tell(doing=doing)
             sharing.push()
             time.sleep(POLL)
-    return None, "nobody waits for it any more"
+    raise Reschedule  # on a worker that is to end; nothing follows where nobody waits for it any more
 
 
 def _as_it_was(answer: Answer | None, cache: Cache) -> Answer | None:
