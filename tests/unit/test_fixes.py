@@ -205,6 +205,34 @@ MAPPED: Mapping[str, tuple[Wanted, dict[str, Any]]] = {
             }
         },
     ),
+    "a mount": (
+        wanted(
+            "Mount[/srv]",
+            {"ensure": "defined"},
+            {"ensure": "present", "device": "/dev/sdb1", "fstype": "ext4", "options": "noatime", "pass": 2},
+        ),
+        {
+            "ansible.posix.mount": {
+                "path": "/srv",
+                "src": "/dev/sdb1",
+                "fstype": "ext4",
+                "state": "present",
+                "opts": "noatime",
+                "passno": "2",
+            }
+        },
+    ),
+    "a setting of the kernel": (
+        wanted("Sysctl[vm.swappiness]", {"value": "10"}, {"value": 10, "target": "/etc/sysctl.d/shop.conf"}),
+        {
+            "ansible.posix.sysctl": {
+                "name": "vm.swappiness",
+                "reload": False,
+                "value": "10",
+                "sysctl_file": "/etc/sysctl.d/shop.conf",
+            }
+        },
+    ),
     "what only its provider knows": (
         wanted("Nova_cell_v2[default]", {"ensure": "present"}, {}, executed=("nova-manage cell_v2 create_cell",)),
         {"ansible.builtin.command": {"cmd": "nova-manage cell_v2 create_cell"}},
