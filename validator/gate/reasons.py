@@ -168,10 +168,12 @@ def _waived(asked: Asked, result: Document) -> Iterator[str]:
 
 
 def _records(asked: Asked, evidence: Evidence) -> Iterator[str]:
+    yield from evidence.against
     yield from (judged.trouble for judged in evidence.judged if judged.trouble)
     if asked.requirement.record and not evidence.judged:
         named = ", ".join(evidence.document.records) or "it names none"
-        yield f"its record is not at hand ({named}; nor is {evidence.file.stem}.record.json beside it)"
+        stem = evidence.file.stem if evidence.reported is None else evidence.document.scenario
+        yield f"its record is not at hand ({named}; nor is {stem}.record.json beside it)"
 
 
 QUESTIONS: Sequence[Callable[[Asked, Document], Iterator[str]]] = (
