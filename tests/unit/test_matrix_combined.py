@@ -6,9 +6,8 @@ import json
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import jsonschema
@@ -16,14 +15,13 @@ import pytest
 from junitparser import JUnitXml
 
 from tests.conftest import Ran, Validate
-from tests.unit import builders
 from tests.unit.gates import diverging
-from tests.unit.matrices import cells_of, inconclusive, write_matrix
-from validator import __version__, many, plan, record, reports
+from tests.unit.matrices import inconclusive
+from tests.unit.shards import GREEN, MATRIX, RED, Shards, run_of
+from validator import __version__, many, record, reports
 from validator import combine as story
 from validator.errors import UsageError
-from validator.matrix.cells import Cell
-from validator.matrix.result import MatrixResult, Outcome
+from validator.matrix.result import MatrixResult
 from validator.matrix.shards import Shard
 from validator.record import Run
 from validator.render import RENDERERS as OF_ONE
@@ -32,81 +30,38 @@ from validator.render.matrix import RENDERERS, reading
 from validator.render.matrix.schema import matrix_result_schema
 from validator.verdict import Result, judge
 
-MATRIX = "scenarios: ['*']\nimages: {bookworm: {suite: bookworm}, trixie: {suite: trixie}}\n"
-GREEN, RED = "shop@bookworm+default", "shop@trixie+default"
 GIT = shutil.which("git") or "/usr/bin/git"
 Change = Callable[[dict[str, Any]], object]
 
 
-def run_of(cell: Cell, *, edit: Callable[[Run], Run] = lambda run: run, started: float = 1000.0) -> Run:
-    """A healthy run of a cell as its files are now."""
-    with TemporaryDirectory() as staging:
-        made = plan.make(cell.loaded, Path(staging))
-    healthy = builders.healthy()
-    subject = replace(
-        healthy.subject,
-        name=cell.name,
-        title=cell.loaded.title,
-        digest=made.digest,
-        terms=made.terms,
-        image=made.image.name,
-        phases=made.phases,
-    )
-    return edit(replace(healthy, validator=__version__, started=started, subject=subject))
-
-
-@dataclass(frozen=True)
-class Shards:
-    """A matrix of two cells in a directory, and results of parts of it."""
-
-    root: Path
-
-    @property
-    def cells(self) -> dict[str, Cell]:
-        return cells_of(self.root / "scenarios/matrix.yml")
-
-    def outcome(self, name: str, *, made: float = 1100.0, edit: Callable[[Run], Run] = lambda run: run) -> Outcome:
-        cell = self.cells[name]
-        found = judge(run_of(cell, edit=edit))
-        return Outcome(cell=cell.at, title=cell.loaded.title, how="ran", result=found, seconds=1.5, made=made)
-
-    def without(self, name: str, how: str) -> Outcome:
-        cell = self.cells[name]
-        return Outcome(cell=cell.at, title=cell.loaded.title, how=how, message="it went wrong")  # type: ignore[arg-type]  # a word for it
-
-    def write(self, name: str, *outcomes: Outcome, links: dict[str, Any] | None = None, **more: object) -> Path:
-        result = MatrixResult(outcomes=outcomes, started=1000.0, seconds=200.0, validator=__version__, jobs=2)
-        result = replace(result, **more)  # type: ignore[arg-type]  # tests change any field
-        file = self.root / name / "matrix.json"
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(RENDERERS["json"](result, links or {}), encoding="utf-8")
-        return file
-
-
 @pytest.fixture
 def shards(tmp_path: Path) -> Shards:
-    (tmp_path / "scenarios").mkdir()
-    write_matrix(tmp_path / "scenarios", MATRIX)
-    return Shards(tmp_path)
+    return Shards.of(tmp_path)
 
 
 Combine = Callable[..., Ran]
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where the cache is: outside of what is compared with a revision."""
+    return str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture
-def combine(shards: Shards, validate: Validate, tmp_path: Path) -> Combine:
+def combine(shards: Shards, validate: Validate, cache: str) -> Combine:
     def run(*arguments: str, pattern: str = "part-*/matrix.json") -> Ran:
-        env = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+        env = {"XDG_CACHE_HOME": cache}
         return validate("matrix", "--combine", pattern, *arguments, cwd=shards.root, env=env)
 
     return run
 
 
 @pytest.fixture
-def put_together(shards: Shards, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+def put_together(shards: Shards, cache: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
     """The same without a process for each: the exit status and the JSON, or what is told instead."""
     monkeypatch.chdir(shards.root)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", cache)
 
     def run(*cells: str, revision: str | None = None) -> Ran:
         asked = many.Asked(root=Path("scenarios"), patterns=cells, revision=revision)
