@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -173,7 +174,7 @@ def test_a_cell_is_judged_as_strictly_as_a_single_result(case: str, how: How, ga
     made, reason = RUNS[case]
     gate.has(gate.shards.outcome(GREEN), replace(gate.shards.outcome(RED, **made), how=how))
     reasons = gate.reasons()
-    assert_any(reasons, f"{RED.replace('+', '[+]')}: .*{reason}")
+    assert_any(reasons, f"{re.escape(RED)}: .*{reason}")
     assert not [each for each in reasons if each.startswith(GREEN)]
 
 
@@ -257,9 +258,7 @@ def test_the_record_is_judged_again_where_it_lies_beside_the_matrix(gate: Gate) 
     )
     assert_any(gate.reasons(), "its record .*, judged again, says diverged and not converged")
     kept.unlink()
-    assert_any(
-        gate.reasons(), f"its record is not at hand .*; nor is {GREEN.replace('+', '[+]')}.record.json beside it"
-    )
+    assert_any(gate.reasons(), f"its record is not at hand .*; nor is {re.escape(GREEN)}.record.json beside it")
 
 
 def test_the_report_of_a_cell_is_evidence_too(gate: Gate) -> None:
@@ -269,13 +268,23 @@ def test_the_report_of_a_cell_is_evidence_too(gate: Gate) -> None:
     assert gate.reasons() == ()
 
 
+def test_a_matrix_and_the_reports_beside_it_all_count(gate: Gate) -> None:
+    with_reports(gate)
+    assert gate.reasons() == ()
+    assert not [note for note in gate.judge().notes if "did not count" in note]
+    red = gate.root / f"all/{RED}.json"
+    document = json.loads(red.read_text(encoding="utf-8"))
+    red.write_text(json.dumps({**document, "verdict": "diverged", "exit_code": 1}), encoding="utf-8")
+    assert_any(gate.reasons(), f"{re.escape(RED)}: all/{re.escape(RED)}.json: it is diverged")
+
+
 def test_a_red_cell_that_no_line_means_is_noted(gate: Gate) -> None:
     gate.has(gate.shards.outcome(GREEN), gate.shards.outcome(RED, edit=diverging))
     gate.require({"cell": GREEN})
     assert gate.reasons() == ()
-    assert_any(gate.judge().notes, f"all/matrix.json .{RED.replace('+', '[+]')}, on trixie: diverged. is not asked for")
+    assert_any(gate.judge().notes, f"all/matrix.json .{re.escape(RED)}, on trixie: diverged. is not asked for")
     gate.has(gate.shards.outcome(GREEN), gate.shards.without(RED, "error"))
-    assert_any(gate.judge().notes, f"{RED.replace('+', '[+]')}: error: it went wrong. is not asked for")
+    assert_any(gate.judge().notes, f"{re.escape(RED)}: error: it went wrong. is not asked for")
 
 
 def test_a_waiver_is_tolerated_for_the_line_that_is_named_so(gate: Gate) -> None:

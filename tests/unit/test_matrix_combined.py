@@ -207,6 +207,10 @@ EDITS: dict[str, tuple[Change, str]] = {
         first(lambda cell: cell["result"].update(scenario="shop@sid+default")),
         f"{GREEN}: its result is one of shop@sid+default",
     ),
+    "static checks": (
+        first(lambda cell: cell["result"].update(kind="lint")),
+        f"{GREEN}: its result is one of {GREEN}, lint",
+    ),
     "no result": (first(lambda cell: cell.update(result=None)), f"{GREEN}: 'ran' and no result exclude each other"),
     "not run, with a result": (first(lambda cell: cell.update(how="not run")), "and a result exclude each other"),
     "a key more": (lambda document: document.update(more=1), "would write other `more`"),

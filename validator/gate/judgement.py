@@ -151,7 +151,11 @@ def _unasked(items: Sequence[Item], contents: Sequence[Content], found: Found) -
         older = [
             each
             for each in found.evidence
-            if each.document.scenario == item.content.name and _is_about(each, item.content) and id(each) not in used
+            if each.document.scenario == item.content.name
+            and _is_about(each, item.content)
+            and id(each) not in used
+            # Of equally new ones all count.
+            and (item.evidence is None or each.document.made != item.evidence.document.made)
         ]
         if older:
             yield f"{item.content.name}: {len(older)} result(s) besides the newest did not count"

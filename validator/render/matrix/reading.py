@@ -57,8 +57,8 @@ def _outcome(cell: Mapping[str, Any]) -> Outcome:
             found = reading.result(cell["result"])
         except ValueError as error:
             raise ValueError(f"{cell['name']}: {error}") from error
-        if found.scenario != cell["name"]:
-            raise ValueError(f"{cell['name']}: its result is one of {found.scenario}")
+        if (found.scenario, found.kind) != (cell["name"], "upgrade"):
+            raise ValueError(f"{cell['name']}: its result is one of {found.scenario}, {found.kind}")
     if (found is None) == (cell["how"] in {"ran", "cached"}):
         raise ValueError(
             f"{cell['name']}: {cell['how']!r} and {'no' if found is None else 'a'} result exclude each other"
