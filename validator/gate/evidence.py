@@ -7,19 +7,17 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import StringConstraints, TypeAdapter, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from validator import record, verdict
-from validator.comparison import Seen
 from validator.errors import ValidatorError
 from validator.gate.checklist import Loaded
+from validator.gate.documents import CellSeen, Document, MatrixSeen
 from validator.matrix import result as of_matrix
-from validator.matrix.result import How
-from validator.record import Kind, PhaseName, SelfTest
 from validator.scenario.paths import written
-from validator.verdict import Result, Verdict
+from validator.verdict import Result
 
 OURS = "convergence-validator/"
 # Documents of the validator's that are no results of a scenario: they may lie beside these.
@@ -27,37 +25,6 @@ OTHERS = ("selftest", "diff", "sign-off", "gate", "record", "timings")
 
 Write = Callable[[Result], str]
 Shape = TypeVar("Shape")
-
-
-@dataclass(frozen=True, kw_only=True)
-class PhaseSeen:
-    """A phase of a result, in the numbers of its tool and of the witnesses."""
-
-    name: PhaseName
-    counts: dict[str, Any]
-    witnesses: dict[str, dict[str, int]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Document:
-    """What the gate reads of a JSON result, named as there. `made` is None in results of older versions."""
-
-    scenario: str
-    title: str
-    kind: Kind
-    verdict: Verdict
-    exit_code: int
-    findings: tuple[Seen, ...]
-    phases: tuple[PhaseSeen, ...]
-    compared: dict[str, dict[str, int]]
-    records: tuple[str, ...]
-    validator: str
-    digest: str
-    file: str = ""
-    made: float | None = None
-    image: str = ""
-    terms: str = ""
-    selftest: SelfTest | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,30 +79,6 @@ class Found:
     sums: Mapping[Path, str] = field(default_factory=dict)
     troubles: tuple[str, ...] = ()
     beside: tuple[str, ...] = field(default=())
-
-
-@dataclass(frozen=True, kw_only=True)
-class CellSeen:
-    """What the gate reads of a cell in the result of a matrix: the result itself, and what is said of it around it."""
-
-    name: Annotated[str, StringConstraints(min_length=1)]
-    how: How
-    verdict: Verdict | None
-    exit_code: int | None
-    message: str
-    digest: str
-    records: tuple[str, ...]
-    reports: dict[str, str]
-    result: Document | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class MatrixSeen:
-    """What the gate reads of the result of a matrix. `started` is a Unix time."""
-
-    started: float
-    seconds: float
-    cells: tuple[CellSeen, ...]
 
 
 _DOCUMENT = TypeAdapter(Document)

@@ -11,7 +11,8 @@ from functools import lru_cache
 from validator.comparison import Seen
 from validator.gate.checklist import Requirement, Tolerated, hours
 from validator.gate.content import Content
-from validator.gate.evidence import Document, Evidence
+from validator.gate.documents import Document
+from validator.gate.evidence import Evidence
 from validator.verdict import EXITS
 
 AHEAD = 60.0  # seconds that the clocks of two machines may differ
