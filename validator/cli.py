@@ -329,11 +329,16 @@ def matrix(
     list_only: Annotated[bool, typer.Option("--list", help="Only list the cells.")] = False,
     emit: Annotated[str | None, typer.Option("--emit", help="Only print the jobs for github, gitlab or zuul.")] = None,
     at_most: Annotated[int | None, typer.Option("--at-most", min=1, help="With --emit: at most so many jobs.")] = None,
+    combine: Annotated[
+        list[str] | None,
+        typer.Option("--combine", metavar="PATTERN", help="Run nothing: put these JSON results together."),
+    ] = None,
 ) -> None:
     """Run many scenarios on many images in many variants, and say what they come to together.
 
     Exit status: 0 every cell is as expected, 1 some are not, 3 some could not be judged.
     """
+    from validator import combine as story  # noqa: PLC0415 - keeps --help fast
     from validator import many, reports  # noqa: PLC0415 - keeps --help fast
     from validator.render.matrix import RENDERERS as OF_MATRIX  # noqa: PLC0415 - keeps --help fast
 
@@ -347,6 +352,8 @@ def matrix(
         timings=timings,
         revision=only_changed,
     )
+    if combine and (list_only or emit is not None):
+        raise UsageError("--combine, --list and --emit exclude each other")
     if list_only or emit is not None:
         typer.echo(many.jobs(asked, emit, at_most) if emit is not None else many.listing(asked), nl=False)
         return
@@ -354,6 +361,16 @@ def matrix(
     for name in report_format or ():
         _known(name)
     _writable(output)
+    if combine:
+        if report_format or jobs or fresh or fail_fast or shard or timings or save_timings:
+            raise UsageError(
+                "--combine runs nothing: it goes with the options that choose cells, with "
+                "--only-changed, --format, --output and --reports only"
+            )
+        combined, found = story.combine(asked, combine)
+        links = reports.bring_together(combined.result, directory, found) if directory is not None else {}
+        _write(OF_MATRIX[format](combined.result, links), output)
+        raise typer.Exit(combined.result.exit_code)
     _writable(save_timings)
     with Live(Console(stderr=True)) as progress:
         result = many.run(asked, progress, many.How(jobs=jobs, fresh=fresh, fail_fast=fail_fast))
