@@ -336,11 +336,16 @@ def matrix(
         str | None,
         typer.Option("--store", help="With --scheduler: a directory or URL through which workers share layers."),
     ] = None,
+    combine: Annotated[
+        list[str] | None,
+        typer.Option("--combine", metavar="PATTERN", help="Run nothing: put these JSON results together."),
+    ] = None,
 ) -> None:
     """Run many scenarios on many images in many variants, and say what they come to together.
 
     Exit status: 0 every cell is as expected, 1 some are not, 3 some could not be judged.
     """
+    from validator import combine as story  # noqa: PLC0415 - keeps --help fast
     from validator import many, reports  # noqa: PLC0415 - keeps --help fast
     from validator.render.matrix import RENDERERS as OF_MATRIX  # noqa: PLC0415 - keeps --help fast
 
@@ -354,6 +359,8 @@ def matrix(
         timings=timings,
         revision=only_changed,
     )
+    if combine and (list_only or emit is not None):
+        raise UsageError("--combine, --list and --emit exclude each other")
     if list_only or emit is not None:
         typer.echo(many.jobs(asked, emit, at_most) if emit is not None else many.listing(asked), nl=False)
         return
@@ -361,6 +368,16 @@ def matrix(
     for name in report_format or ():
         _known(name)
     _writable(output)
+    if combine:
+        if report_format or jobs or fresh or fail_fast or shard or timings or save_timings or scheduler or store:
+            raise UsageError(
+                "--combine runs nothing: it goes with the options that choose cells, with "
+                "--only-changed, --format, --output and --reports only"
+            )
+        combined, found = story.combine(asked, combine)
+        links = reports.bring_together(combined.result, directory, found) if directory is not None else {}
+        _write(OF_MATRIX[format](combined.result, links), output)
+        raise typer.Exit(combined.result.exit_code)
     _writable(save_timings)
     warnings: list[str] = []
     with Live(Console(stderr=True)) as progress:

@@ -101,6 +101,12 @@ def _cluster(how: How, found: Selection) -> AbstractContextManager[Executor] | N
     return Cluster(how.scheduler, found.identities, store=store, warn=how.warn)
 
 
+def select(asked: Asked) -> tuple[Declared, Selection]:
+    """The matrix, and the cells of it that are asked for as they are now."""
+    matrix = _declared(asked)
+    return matrix, selection.select(matrix, _wanted(asked), Cache.open(), today())
+
+
 def listing(asked: Asked) -> str:
     """The names of the cells, one a line, with what is expected of them where that is not to converge."""
     lines = []

@@ -42,9 +42,46 @@ def write_all(result: MatrixResult, directory: Path, formats: Sequence[str]) -> 
             file = f"{names[outcome.cell.name]}.{ENDINGS.get(name, 'txt')}"
             files.write(RENDERERS[name](outcome.result), directory / file)
             links[outcome.cell.name][name] = file
+        if outcome.result.records and Path(outcome.result.records[0]).is_file():
+            file = f"{names[outcome.cell.name]}.record.json"
+            _copy(Path(outcome.result.records[0]), directory / file)
+            links[outcome.cell.name]["record"] = file
+    _write_whole(result, directory, links)
+    return links
+
+
+def bring_together(result: MatrixResult, directory: Path, found: Links) -> Links:
+    """The reports that the parts of a combined result left, by cell and format, in one directory; what leads to them.
+
+    Each cell's JSON is written anew; others are copied where they are there. Raises `UsageError`.
+    """
+    links = dict(write_all(result, directory, ("json",)))
+    names = file_names(tuple(outcome.cell.name for outcome in result.outcomes))
+    for cell, reports in links.items():
+        there = {form: Path(path) for form, path in found.get(cell, {}).items() if Path(path).is_file()}
+        more = {}
+        for form, path in there.items():
+            if form in {*reports, "json"} or form not in {*ENDINGS, *RENDERERS, "record"}:
+                continue
+            ending = "record.json" if form == "record" else ENDINGS.get(form, "txt")
+            more[form] = f"{names[cell]}.{ending}"
+            _copy(path, directory / more[form])
+        links[cell] = {**reports, **more}
+    _write_whole(result, directory, links)
+    return links
+
+
+def _copy(file: Path, into: Path) -> None:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{written(file)} cannot be copied: {error}") from error
+    files.write(text, into)
+
+
+def _write_whole(result: MatrixResult, directory: Path, links: Links) -> None:
     for file, name in WHOLE.items():
         files.write(OF_MATRIX[name](result, links), directory / file)
-    return links
 
 
 def file_names(cells: Sequence[str]) -> dict[str, str]:

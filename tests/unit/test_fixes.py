@@ -94,6 +94,10 @@ MAPPED: Mapping[str, tuple[Wanted, dict[str, Any]]] = {
         wanted("File[/etc/a]", {"ensure": "file"}, {"content": "x", "mode": "600"}, path="/etc/a"),
         {"ansible.builtin.copy": {"dest": "/etc/a", "content": "x", "mode": "0600"}},
     ),
+    "a file that is put together from others": (
+        wanted("File[/etc/a]", {"content": "{sha256}0"}, {}, path="/etc/a", state=CONF),
+        {"ansible.builtin.copy": {"dest": "/etc/a", "content": CONF.content}},
+    ),
     "an option, spaced as its file is": (
         wanted("Nova_config[a/b]", {"value": ["1"]}, {"value": 1}, path="/etc/nova/nova.conf", state=CONF),
         {
@@ -198,6 +202,34 @@ MAPPED: Mapping[str, tuple[Wanted, dict[str, Any]]] = {
                 "owner": "root",
                 "group": "shop",
                 "mode": "0640",
+            }
+        },
+    ),
+    "a mount": (
+        wanted(
+            "Mount[/srv]",
+            {"ensure": "defined"},
+            {"ensure": "present", "device": "/dev/sdb1", "fstype": "ext4", "options": "noatime", "pass": 2},
+        ),
+        {
+            "ansible.posix.mount": {
+                "path": "/srv",
+                "src": "/dev/sdb1",
+                "fstype": "ext4",
+                "state": "present",
+                "opts": "noatime",
+                "passno": "2",
+            }
+        },
+    ),
+    "a setting of the kernel": (
+        wanted("Sysctl[vm.swappiness]", {"value": "10"}, {"value": 10, "target": "/etc/sysctl.d/shop.conf"}),
+        {
+            "ansible.posix.sysctl": {
+                "name": "vm.swappiness",
+                "reload": False,
+                "value": "10",
+                "sysctl_file": "/etc/sysctl.d/shop.conf",
             }
         },
     ),
@@ -627,3 +659,14 @@ def test_a_restart_that_comes_too_early_is_moved(tmp_path: Path) -> None:
     assert names == [["write", "restart"], more, more]
     assert yaml.safe_load(texts[1])[2]["when"] == "write is changed"
     assert "when" not in yaml.safe_load(texts[2])[2]
+
+
+@pytest.mark.parametrize(("desired", "purged"), [("absent", True), ("file", False)])
+def test_what_is_not_declared_is_purged_only_when_puppet_took_it_away(desired: str, purged: bool, author: Site) -> None:  # noqa: FBT001 - a case
+    ref = "File[/etc/made.conf]"
+    puppets = make.resource(ref, replace(make.event("ensure"), desired=desired), changed=True)
+    run = make.with_phase(make.healthy(), make.phase("converge", make.applied("t3", puppets)))
+    known = replace(known_of(author, run), clear=Clear(files={"/etc/made.conf": None if purged else CONF}))
+    (change, *_) = proposals.candidates(known, errors(judge(run))[0])
+    modules = {module for draft in change.drafts for module in draft}
+    assert ("ansible.builtin.file" in modules, "ansible.builtin.copy" in modules) == (purged, not purged)

@@ -127,7 +127,12 @@ def test_one_run_a_step_runs_the_tasks_of_the_step(
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, "ANSIBLE_LOCALHOST_WARNING": "0", "ANSIBLE_STDOUT_CALLBACK": "default"},
+            env={
+                **os.environ,
+                "ANSIBLE_LOCALHOST_WARNING": "0",
+                "ANSIBLE_STDOUT_CALLBACK": "default",
+                "ANSIBLE_FORCE_COLOR": "0",  # molecule, once imported, sets it for the process
+            },
         )
         assert done.returncode == 0, done.stdout + done.stderr
         ran, last = [], ""

@@ -1,4 +1,4 @@
-"""Users, groups, packages, and the entries of files that hold many: cron, hosts, mounts."""
+"""Users, groups, packages, and the entries of files that hold many: cron, hosts, mounts, kernel settings."""
 
 from __future__ import annotations
 
@@ -71,6 +71,29 @@ def package(wanted: Wanted) -> Iterator[Drafts]:
             "ansible.builtin.apt": {"name": f"{wanted.name}{version}", "state": state},
         },
     )
+
+
+def mount(wanted: Wanted) -> Iterator[Drafts]:
+    """`mount`, else the file of them all."""
+    arguments: dict[str, JsonValue] = {"path": wanted.name}
+    if wanted.is_absent:
+        arguments["state"] = "absent"
+    else:
+        state = "mounted" if wanted.given("ensure") == "mounted" else "present"
+        arguments |= {"src": wanted.given("device"), "fstype": wanted.given("fstype"), "state": state}
+        names = (("options", "opts"), ("dump", "dump"), ("pass", "passno"))
+        arguments |= {argument: wanted.given(name) for name, argument in names if wanted.given(name)}
+    yield ({"name": f"Bring the mount {wanted.name} to what Puppet wants", "ansible.posix.mount": arguments},)
+    yield from entry(wanted)
+
+
+def sysctl(wanted: Wanted) -> Iterator[Drafts]:
+    """`sysctl`: the file only, for the kernel is told by what reads it."""
+    arguments: dict[str, JsonValue] = {"name": wanted.name, "reload": False}
+    arguments |= {"state": "absent"} if wanted.is_absent else {"value": wanted.given("value")}
+    if wanted.given("target"):
+        arguments["sysctl_file"] = wanted.given("target")
+    yield ({"name": f"Set {wanted.name}", "ansible.posix.sysctl": arguments},)
 
 
 def entry(wanted: Wanted) -> Iterator[Drafts]:

@@ -8,10 +8,11 @@ from dataclasses import replace
 from functools import partial, reduce
 
 from validator.checks import delivered, spans
+from validator.checks.managed import text
 from validator.findings import Finding
 from validator.fixes import inplace, options, refreshes, resources
 from validator.fixes.change import Change, Known
-from validator.fixes.wanted import Wanted
+from validator.fixes.wanted import ABSENT, Wanted
 from validator.record import CatalogResource, Resource, Run
 from validator.scenario.source import Task
 
@@ -56,12 +57,17 @@ def _wanted(known: Known, resource: Resource) -> Wanted:
         parameters=declared or {},
         changed={event.property: event.desired for event in resource.events if event.property is not None},
         executed=known.clear.executed.get(resource.ref, ()),
-        purged=declared is None,
+        purged=declared is None and _is_gone(resource),
         failed=resource.failed,
         services=known.run.subject.services,
     )
     path = _path(wanted)
     return replace(wanted, path=path, state=known.clear.files.get(path))
+
+
+def _is_gone(resource: Resource) -> bool:
+    """Whether Puppet took it away. What is not declared may also be made: a file that others are put together to."""
+    return any(event.property == "ensure" and text(event.desired) in ABSENT for event in resource.events)
 
 
 def _would_be_lost(known: Known, target: str, behind: Task | None) -> bool:

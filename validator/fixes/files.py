@@ -21,7 +21,8 @@ def of(wanted: Wanted) -> Iterator[Drafts]:
     elif wanted.failed:
         yield from _failed(wanted)
     elif (state := wanted.state or _declared(wanted)) is not None:
-        manages = {name for name in OWNERSHIP if name in wanted.parameters}
+        made_up = not wanted.parameters and "ensure" in wanted.changed
+        manages = {name for name in OWNERSHIP if name in wanted.parameters or made_up}
         only_metadata = set(wanted.changed) <= {"owner", "group", "mode"}
         yield from made(path, state, manages, content=not only_metadata)
 

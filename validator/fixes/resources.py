@@ -17,7 +17,7 @@ TYPES: Mapping[str, Mapper] = {
     "Group": accounts.group,
     "Host": accounts.entry,
     "Mailalias": accounts.entry,
-    "Mount": accounts.entry,
+    "Mount": accounts.mount,
     "Mysql_database": databases.database,
     "Mysql_grant": databases.grant,
     "Mysql_user": databases.account,
@@ -26,6 +26,7 @@ TYPES: Mapping[str, Mapper] = {
     "Rabbitmq_user_permissions": databases.rabbit_permissions,
     "Rabbitmq_vhost": databases.rabbit_vhost,
     "Service": services.of,
+    "Sysctl": accounts.sysctl,
     "User": accounts.user,
 }
 # Files that hold the entries of a type; `{user}` is a parameter or whose entry it is.

@@ -41,10 +41,22 @@ class WantedSelfTest(Part):
 
 
 class Requirement(Part):
-    """One scenario that must be as expected, on one image."""
+    """One scenario that must be as expected, on one image; or cells of a matrix that all must."""
 
-    scenario: str = Field(description="A scenario below `root`, or a path to one.", min_length=1)
-    image: str | None = Field(None, description="A Debian suite instead of the scenario's own.", min_length=1)
+    scenario: str | None = Field(
+        None, description="A scenario below `root`, or a path to one; of cells a pattern.", min_length=1
+    )
+    image: str | None = Field(
+        None,
+        description="A Debian suite instead of the scenario's own; with `matrix` a pattern of images there.",
+        min_length=1,
+    )
+    variant: str | None = Field(None, description="With `matrix`: a pattern of variants there.", min_length=1)
+    cell: str | None = Field(
+        None,
+        description="With `matrix`, instead of the three: a pattern of cells, SCENARIO@IMAGE+VARIANT.",
+        min_length=1,
+    )
     expect: Literal["converged", "diverged"] = Field("converged", description="The verdict it must have.")
     findings: Listed[WantedFinding] = Field((), description="With `expect: diverged`: the errors it must have.")
     max_age: Age | None = Field(None, description="Instead of the checklist's.")
@@ -56,11 +68,21 @@ class Requirement(Part):
     )
     record: bool = Field(default=False, description="The record must be at hand, to be judged again.")
 
+    @property
+    def named(self) -> str:
+        """What it is called elsewhere in the checklist."""
+        return self.cell or self.scenario or ""
+
+    @property
+    def where(self) -> tuple[str | None, ...]:
+        """What it is about."""
+        return (self.scenario, self.image, self.variant, self.cell)
+
 
 class Tolerated(Part):
     """A waiver of a scenario that the release may go with, for a while."""
 
-    scenario: str = Field(description="The scenario as named under `require`.", min_length=1)
+    scenario: str = Field(description="The `scenario` or the `cell`, as under `require`.", min_length=1)
     rule: str = Field(description="The waived finding's rule; `*` matches anything.", min_length=1)
     subject: str = Field("*", description="A pattern of what the finding is about; `*` matches anything.")
     until: date = Field(description="The last day on which it is tolerated, YYYY-MM-DD.")
@@ -75,6 +97,11 @@ class Checklist(Part):
         description="Files with JSON results, or patterns of such, below the checklist's directory.", min_length=1
     )
     root: str = Field("scenarios", description="The directory that holds the scenarios, below the checklist's.")
+    matrix: str | None = Field(
+        None,
+        description="The matrix.yml whose cells are required, below the checklist's directory.",
+        min_length=1,
+    )
     max_age: Age = Field(description="How old a result may be: hours (`12h`) or days (`7d`).")
     validator: str | None = Field(
         None, description="The validator's version that made the results; the one that judges when not given."
@@ -105,6 +132,10 @@ class Loaded:
     def directory(self) -> Path:
         """What the paths in it are relative to."""
         return self.file.parent
+
+    def is_of_cells(self, requirement: Requirement) -> bool:
+        """Whether a line is about cells of the matrix."""
+        return self.checklist.matrix is not None and any(requirement.where[1:])
 
 
 def load(file: Path) -> Loaded:
@@ -138,18 +169,20 @@ def hours(age: str) -> int:
 
 def _contradictions(document: text.Document, checklist: Checklist) -> Iterator[Problem]:
     """What each key allows and what would let something pass unseen, or nothing ever."""
-    seen: set[tuple[str, str | None]] = set()
+    seen: set[tuple[str | None, ...]] = set()
     for number, each in enumerate(checklist.require):
         here = ("require", number)
-        if (each.scenario, each.image) in seen:
-            yield document.problem((*here, "scenario"), f"{each.scenario} is required twice on the same image")
-        seen.add((each.scenario, each.image))
+        key = "scenario" if each.cell is None else "cell"
+        if each.where in seen:
+            yield document.problem((*here, key), f"{each.named} is required twice on the same image")
+        seen.add(each.where)
+        yield from _contradictions_of_cells(document, number, each, checklist)
         if each.expect == "diverged" and not each.findings:
             message = "`expect: diverged` needs `findings`: it could diverge for any reason"
             yield document.problem((*here, "expect"), message)
         if each.expect == "converged" and each.findings:
             yield document.problem((*here, "findings"), "what converges has no errors; this goes with `diverged`")
-    required = {each.scenario for each in checklist.require}
+    required = {each.named for each in checklist.require}
     for number, waiver in enumerate(checklist.waivers):
         if waiver.scenario not in required:
             message = f"{waiver.scenario!r} is not required, so nothing of it can be tolerated"
@@ -157,3 +190,19 @@ def _contradictions(document: text.Document, checklist: Checklist) -> Iterator[P
         if waiver.rule.startswith(("evidence.", "waiver.")):
             message = f"{waiver.rule} cannot be waived: without evidence there is nothing to accept"
             yield document.problem(("waivers", number, "rule"), message)
+
+
+def _contradictions_of_cells(
+    document: text.Document, number: int, each: Requirement, checklist: Checklist
+) -> Iterator[Problem]:
+    here = ("require", number)
+    if each.cell is None and each.scenario is None:
+        yield document.problem(here, "`scenario` is missing, or `cell`: it is about nothing")
+    if each.cell is not None and any((each.scenario, each.image, each.variant)):
+        message = "`cell` says it all: leave out `scenario`, `image` and `variant`"
+        yield document.problem((*here, "cell"), message)
+    if checklist.matrix is None:
+        for key, value in (("cell", each.cell), ("variant", each.variant)):
+            if value is not None:
+                message = f"`{key}` is about a matrix: say which with `matrix`, above"
+                yield document.problem((*here, key), message)

@@ -9,7 +9,13 @@ from validator.record import PhaseName
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """A scenario as its files are now. `phases` are those whose evidence a verdict needs; `image` is a name."""
+    """A scenario, or a cell of a matrix, as its files are now. `line` counts the checklist's lines, from 0.
+
+    `phases` are those whose evidence a verdict needs; `image` is a name. `missing` says why there is nothing that the
+    line is about; then there is no digest.
+    """
+
+    line: int
 
     name: str
     title: str
@@ -18,3 +24,4 @@ class Content:
     terms: str
     image: str
     phases: tuple[PhaseName, ...]
+    missing: str = ""

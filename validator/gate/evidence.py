@@ -4,57 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
 from validator import record, verdict
-from validator.comparison import Seen
 from validator.errors import ValidatorError
 from validator.gate.checklist import Loaded
-from validator.record import Kind, PhaseName, SelfTest
+from validator.gate.documents import CellSeen, Document, MatrixSeen
+from validator.matrix import result as of_matrix
 from validator.scenario.paths import written
-from validator.verdict import Result, Verdict
+from validator.verdict import Result
 
 OURS = "convergence-validator/"
 # Documents of the validator's that are no results of a scenario: they may lie beside these.
-OTHERS = ("selftest", "diff", "sign-off", "gate", "record")
+OTHERS = ("selftest", "diff", "sign-off", "gate", "record", "timings")
 
 Write = Callable[[Result], str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PhaseSeen:
-    """A phase of a result, in the numbers of its tool and of the witnesses."""
-
-    name: PhaseName
-    counts: dict[str, Any]
-    witnesses: dict[str, dict[str, int]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Document:
-    """What the gate reads of a JSON result, named as there. `made` is None in results of older versions."""
-
-    scenario: str
-    title: str
-    kind: Kind
-    verdict: Verdict
-    exit_code: int
-    findings: tuple[Seen, ...]
-    phases: tuple[PhaseSeen, ...]
-    compared: dict[str, dict[str, int]]
-    records: tuple[str, ...]
-    validator: str
-    digest: str
-    file: str = ""
-    made: float | None = None
-    image: str = ""
-    terms: str = ""
-    selftest: SelfTest | None = None
+Shape = TypeVar("Shape")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +38,18 @@ class Judged:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """A result, where it is from, and what its records say."""
+    """A result, where it is from, and what its records say.
+
+    Of one that the result of a matrix holds, `reported` is when that run was over (Unix time), and `against` in what
+    the file around it says otherwise.
+    """
 
     file: Path
     sha256: str
     document: Document
     judged: tuple[Judged, ...] = ()
+    reported: float | None = None
+    against: tuple[str, ...] = ()
 
     @property
     def suite(self) -> str:
@@ -82,15 +58,31 @@ class Evidence:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Gap:
+    """A cell for which a run of a matrix has no result, why, and when that run was over (Unix time)."""
+
+    file: Path
+    cell: str
+    why: str
+    reported: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Found:
-    """All that was found where the checklist says. `troubles` are files that may hide anything, `beside` others."""
+    """All that was found where the checklist says. `troubles` are files that may hide anything, `beside` others.
+
+    `sums` are the SHA-256 of all files that were read, also of those without a result.
+    """
 
     evidence: tuple[Evidence, ...]
+    gaps: tuple[Gap, ...] = ()
+    sums: Mapping[Path, str] = field(default_factory=dict)
     troubles: tuple[str, ...] = ()
     beside: tuple[str, ...] = field(default=())
 
 
 _DOCUMENT = TypeAdapter(Document)
+_MATRIX = TypeAdapter(MatrixSeen)
 
 
 def gather(loaded: Loaded, write: Write) -> Found:
@@ -103,15 +95,20 @@ def gather(loaded: Loaded, write: Write) -> Found:
             troubles.append(f"no file is there that `results` names with {pattern!r}")
         files += matched
     evidence: list[Evidence] = []
+    gaps: list[Gap] = []
+    sums: dict[Path, str] = {}
     beside: list[str] = []
     for file in dict.fromkeys(files):
         try:
-            evidence.append(read(file, write))
+            there = read(file, write)
+            evidence += there.evidence
+            gaps += there.gaps
+            sums[file] = there.sha256
         except _OtherError as other:
             beside.append(f"{written(file.absolute())} {other}")
         except _UnreadableError as error:
             troubles.append(f"{written(file.absolute())} {error}")
-    return Found(evidence=tuple(evidence), troubles=tuple(troubles), beside=tuple(beside))
+    return Found(evidence=tuple(evidence), gaps=tuple(gaps), sums=sums, troubles=tuple(troubles), beside=tuple(beside))
 
 
 def _matched(directory: Path, pattern: str) -> list[Path]:
@@ -126,8 +123,18 @@ def digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def read(file: Path, write: Write) -> Evidence:
-    """One result. Raises `_UnreadableError` for what is none, `_OtherError` for another document of the validator's."""
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """What one file holds: a result, or those of a matrix."""
+
+    sha256: str
+    evidence: tuple[Evidence, ...]
+    gaps: tuple[Gap, ...] = ()
+
+
+def read(file: Path, write: Write) -> Read:
+    """What is in one file. Raises `_UnreadableError` for what is no result, `_OtherError` for another document of the
+    validator's."""
     try:
         content = file.read_bytes()
         data = json.loads(content)
@@ -136,19 +143,72 @@ def read(file: Path, write: Write) -> Evidence:
     except (ValueError, RecursionError) as error:
         raise _UnreadableError(f"is not JSON, or not all of it: {error}") from error
     schema = data.get("schema") if isinstance(data, dict) else type(data).__name__
+    sha256 = hashlib.sha256(content).hexdigest()
+    if schema == of_matrix.SCHEMA:
+        return _of_matrix(file, data, sha256, write)
     if schema != verdict.SCHEMA:
         name = str(schema).removeprefix(OURS)
         if str(schema).startswith(OURS) and name.partition("/")[0] in OTHERS:
             raise _OtherError(f"is no result but {name}")
         raise _UnreadableError(f"is no result of this version (schema {schema!r}, wanted {verdict.SCHEMA!r})")
+    document = _parsed(_DOCUMENT, data)
+    judged = tuple(_judged(data, each, write) for each in _records(document, f"{file.stem}.record.json", file))
+    return Read(sha256=sha256, evidence=(Evidence(file=file, sha256=sha256, document=document, judged=judged),))
+
+
+def _parsed(shape: TypeAdapter[Shape], data: object) -> Shape:
     try:
-        document = _DOCUMENT.validate_json(content)
+        return shape.validate_python(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise _UnreadableError(f"is damaged, or was not written by the validator: {where}: {first['msg']}") from error
-    judged = tuple(_judged(data, each, write) for each in _records(file, document))
-    return Evidence(file=file, sha256=hashlib.sha256(content).hexdigest(), document=document, judged=judged)
+
+
+def _of_matrix(file: Path, data: dict[str, Any], sha256: str, write: Write) -> Read:
+    """Each cell's own whole result, which is judged like any other."""
+    matrix = _parsed(_MATRIX, data)
+    reported = matrix.started + matrix.seconds
+    evidence: list[Evidence] = []
+    gaps: list[Gap] = []
+    for cell, said in zip(matrix.cells, data["cells"], strict=True):
+        result = cell.result
+        if result is None:
+            why = ": ".join(part for part in (cell.how, cell.message) if part)
+            gaps.append(Gap(file=file, cell=cell.name, why=why, reported=reported))
+            continue
+        whole = said["result"]
+        if whole.get("schema") != verdict.SCHEMA:
+            wanted = f"(schema {whole.get('schema')!r}, wanted {verdict.SCHEMA!r})"
+            raise _UnreadableError(f"has for {cell.name} no result of this version {wanted}")
+        if result.scenario != cell.name:
+            raise _UnreadableError(f"has for {cell.name} a result of {result.scenario}")
+        records = _records(result, cell.reports.get("record", ""), file)
+        evidence.append(
+            Evidence(
+                file=file,
+                sha256=sha256,
+                document=result,
+                judged=tuple(_judged(whole, each, write) for each in records),
+                reported=reported,
+                against=tuple(_against(cell, result)),
+            )
+        )
+    return Read(sha256=sha256, evidence=tuple(evidence), gaps=tuple(gaps))
+
+
+def _against(cell: CellSeen, result: Document) -> Iterator[str]:
+    """In what the matrix says otherwise than the result that it holds."""
+    for key, outside, inside in (
+        ("verdict", cell.verdict, result.verdict),
+        ("exit_code", cell.exit_code, result.exit_code),
+        ("digest", cell.digest, result.digest),
+        ("records", cell.records, result.records),
+    ):
+        if outside != inside:
+            yield f"the matrix contradicts the result that it holds, so it was edited: `{key}` is {outside!r} there"
+    if cell.how not in {"ran", "cached"}:
+        yield f"the matrix contradicts the result that it holds, so it was edited: {cell.how}"
 
 
 class _OtherError(Exception):
@@ -159,11 +219,11 @@ class _UnreadableError(Exception):
     """Not to be read as a result: it may have said anything."""
 
 
-def _records(file: Path, document: Document) -> Iterator[Path]:
-    """The records that are at hand: where the result says, or beside it as `NAME.record.json`."""
+def _records(document: Document, name: str, file: Path) -> Iterator[Path]:
+    """The records that are at hand: where the result says, or of that name beside its file."""
     named = [Path(each) for each in document.records if Path(each).exists()]
-    beside = file.with_name(f"{file.stem}.record.json")
-    yield from named or ([beside] if beside.exists() else [])
+    beside = [file.with_name(name)] if name and Path(name).name == name else []
+    yield from named or (each for each in beside if each.exists())
 
 
 def _judged(result: dict[str, Any], file: Path, write: Write) -> Judged:

@@ -61,10 +61,13 @@ class Decision:
 def decide(
     checklist: Checklist, file: str, contents: Sequence[Content], found: Found, *, now: float, validator: str
 ) -> Decision:
-    """Judge the checklist in `file`. `contents` belong to its requirements, in order; `validator` is our version."""
+    """Judge the checklist in `file`. `contents` are what its lines are about now, at least one of each.
+
+    `validator` is our version.
+    """
     items = tuple(
-        _item(checklist, requirement, content, found, now=now, validator=validator)
-        for requirement, content in zip(checklist.require, contents, strict=True)
+        _item(checklist, checklist.require[content.line], content, found, now=now, validator=validator)
+        for content in contents
     )
     return Decision(
         title=checklist.title,
@@ -85,11 +88,16 @@ def _item(
         content=content,
         max_age=requirement.max_age or checklist.max_age,
         validator=checklist.validator or validator,
-        waivers=tuple(each for each in checklist.waivers if each.scenario == requirement.scenario),
+        waivers=tuple(each for each in checklist.waivers if each.scenario == requirement.named),
         now=now,
     )
+    if content.missing:
+        return Item(requirement=requirement, content=content, evidence=None, reasons=(content.missing,))
     named = [each for each in found.evidence if each.document.scenario == content.name]
     counting = [each for each in named if _is_about(each, content)]
+    gaps = tuple(_gaps(found, content, counting))
+    if not counting and gaps:
+        return Item(requirement=requirement, content=content, evidence=None, reasons=gaps)
     if not counting:
         others = "".join(f"; {each.file} is {_what(each)}" for each in named)
         return Item(requirement=requirement, content=content, evidence=None, reasons=(f"there is no result{others}",))
@@ -102,7 +110,15 @@ def _item(
         told = judged[0][1]
     else:
         told = tuple(f"{each.file}: {reason}" for each, against in judged for reason in against)
-    return Item(requirement=requirement, content=content, evidence=shown, reasons=told)
+    return Item(requirement=requirement, content=content, evidence=shown, reasons=(*told, *gaps))
+
+
+def _gaps(found: Found, content: Content, counting: Sequence[Evidence]) -> Iterator[str]:
+    """Runs of a matrix in which the cell got no result, and none that was told of later has one."""
+    last = max((each.reported or each.document.made or 0.0 for each in counting), default=0.0)
+    for gap in found.gaps:
+        if gap.cell == content.name and (not counting or gap.reported >= last):
+            yield f"{gap.file} has no result of it: {gap.why}"
 
 
 def _is_about(evidence: Evidence, content: Content) -> bool:
@@ -126,12 +142,20 @@ def _unasked(items: Sequence[Item], contents: Sequence[Content], found: Found) -
     for each in found.evidence:
         if not any(each.document.scenario == content.name and _is_about(each, content) for content in contents):
             yield f"{each.file} ({each.document.scenario}, {_what(each)}: {each.document.verdict}) is not asked for"
-    used = {item.evidence.file for item in items if item.evidence is not None}
+    used = {id(item.evidence) for item in items if item.evidence is not None}
+    names = {content.name for content in contents}
+    for gap in found.gaps:
+        if gap.cell not in names:
+            yield f"{gap.file} ({gap.cell}: {gap.why}) is not asked for"
     for item in items:
         older = [
             each
             for each in found.evidence
-            if each.document.scenario == item.content.name and _is_about(each, item.content) and each.file not in used
+            if each.document.scenario == item.content.name
+            and _is_about(each, item.content)
+            and id(each) not in used
+            # Of equally new ones all count.
+            and (item.evidence is None or each.document.made != item.evidence.document.made)
         ]
         if older:
             yield f"{item.content.name}: {len(older)} result(s) besides the newest did not count"
@@ -143,7 +167,7 @@ def _unneeded(checklist: Checklist, items: Sequence[Item]) -> Iterator[str]:
         waived = (
             finding
             for item in items
-            if item.requirement.scenario == waiver.scenario and item.evidence is not None
+            if item.requirement.named == waiver.scenario and item.evidence is not None
             for finding in item.evidence.document.findings
             if finding.waived is not None
         )

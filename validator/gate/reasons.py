@@ -11,7 +11,8 @@ from functools import lru_cache
 from validator.comparison import Seen
 from validator.gate.checklist import Requirement, Tolerated, hours
 from validator.gate.content import Content
-from validator.gate.evidence import Document, Evidence
+from validator.gate.documents import Document
+from validator.gate.evidence import Evidence
 from validator.verdict import EXITS
 
 AHEAD = 60.0  # seconds that the clocks of two machines may differ
@@ -168,10 +169,12 @@ def _waived(asked: Asked, result: Document) -> Iterator[str]:
 
 
 def _records(asked: Asked, evidence: Evidence) -> Iterator[str]:
+    yield from evidence.against
     yield from (judged.trouble for judged in evidence.judged if judged.trouble)
     if asked.requirement.record and not evidence.judged:
         named = ", ".join(evidence.document.records) or "it names none"
-        yield f"its record is not at hand ({named}; nor is {evidence.file.stem}.record.json beside it)"
+        stem = evidence.file.stem if evidence.reported is None else evidence.document.scenario
+        yield f"its record is not at hand ({named}; nor is {stem}.record.json beside it)"
 
 
 QUESTIONS: Sequence[Callable[[Asked, Document], Iterator[str]]] = (

@@ -45,7 +45,7 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class SignOff:
-    """The file. `when` is a Unix time; the contents belong to the lines, in order."""
+    """The file. `when` is a Unix time; the contents belong to the lines, in order: several where one means cells."""
 
     answer: Answer
     title: str
@@ -114,7 +114,7 @@ def make(decision: Decision, loaded: checklist.Loaded, found: Found, *, by: str,
         lines=_lines(decision, into),
         reasons=decision.reasons,
         contents=tuple(item.content for item in decision.items),
-        results=tuple(Sum(file=_relative(each.file, into), sha256=each.sha256) for each in found.evidence),
+        results=tuple(Sum(file=_relative(each, into), sha256=sha256) for each, sha256 in found.sums.items()),
         records=tuple(
             Sum(file=_relative(each.file, into), sha256=each.sha256)
             for result in found.evidence
@@ -248,10 +248,10 @@ def _judged_again(signoff: SignOff, file: Path, write_result: Write, *, same: bo
     loaded = checklist.load(file.parent / signoff.checklist.file)
     found = evidence.gather(loaded, write_result)
     known = {each.file for each in signoff.results}
-    for each in found.evidence:
-        if _relative(each.file, file) not in known:
-            yield f"{written(each.file.absolute())} was not there when it was signed"
-    if len(signoff.contents) != len(loaded.checklist.require):
+    for each in found.sums:
+        if _relative(each, file) not in known:
+            yield f"{written(each.absolute())} was not there when it was signed"
+    if {content.line for content in signoff.contents} != set(range(len(loaded.checklist.require))):
         yield "its contents are not those of the checklist's lines: it was edited"
         return
     if not same:
@@ -285,6 +285,10 @@ def _content(signoff: SignOff, loaded: checklist.Loaded) -> Iterator[str]:
         now = current.of_all(loaded)
     except ValidatorError as error:
         yield f"the scenarios cannot be read any more: {error.message}"
+        return
+    named = [(content.line, content.name) for content in now]
+    if [(was.line, was.name) for was in signoff.contents] != named:
+        yield f"its lines mean other cells now: {', '.join(name for _, name in named)}"
         return
     for was, content in zip(signoff.contents, now, strict=True):
         if (was.digest, was.terms) != (content.digest, content.terms):

@@ -187,6 +187,12 @@ def chosen(cells: Sequence[Coordinates], patterns: Sequence[str]) -> tuple[Coord
     return tuple(cell for cell in cells if not patterns or any(_meant(cell, pattern, names) for pattern in patterns))
 
 
+def meant(cells: Sequence[Coordinates], pattern: str) -> tuple[Coordinates, ...]:
+    """Those that one pattern means, if any."""
+    names = {cell.name for cell in cells}
+    return tuple(cell for cell in cells if _meant(cell, pattern, names))
+
+
 def _meant(cell: Coordinates, pattern: str, names: Container[str]) -> bool:
     if pattern in names:  # it may hold what is special in a pattern
         return cell.name == pattern

@@ -29,6 +29,7 @@ DISTRIBUTIONS = ("ansible-core", "ansible")
 class Identity:
     """What a cell is made of, staged: `inputs` covers all that the author wrote, `plan` is the digest in its record.
 
+    `terms` are those in its record, `title` is the scenario's.
     `images` and `states` are what it takes from the cache; `services` says that its host has a service manager.
     """
 
@@ -37,6 +38,8 @@ class Identity:
     images: tuple[str, ...]
     states: tuple[str, ...]
     services: bool
+    terms: str = ""
+    title: str = ""
 
 
 def of_all(cells: Iterable[Cell], cache: Cache, today: date) -> dict[str, Identity]:
@@ -64,6 +67,8 @@ def of(cell: Cell, staging: Path, today: date) -> Identity:
         images=images,
         states=(planned.old_state, *([planned.fresh_state] if planned.agreement else ())),
         services=_has_services(scenario),
+        terms=planned.terms,
+        title=cell.loaded.title,
     )
 
 

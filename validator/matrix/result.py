@@ -58,7 +58,10 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class MatrixResult:
-    """All outcomes. `unchanged` are the cells that were left out because they are as they were at `since`."""
+    """All outcomes. `unchanged` are the cells that were left out because they are as they were at `since`.
+
+    `combined` says of how many results it was put together; 0 when it is that of one run.
+    """
 
     outcomes: tuple[Outcome, ...]
     started: float
@@ -69,6 +72,7 @@ class MatrixResult:
     shard: Shard | None = None
     since: str = ""
     unchanged: tuple[str, ...] = ()
+    combined: int = 0
     schema: str = field(default=SCHEMA)
 
     def count(self, answer: Answer) -> int:

@@ -19,7 +19,18 @@ UNPRINTABLE = re.compile("[\x7f-\x9f\ud800-\udfff]")
 def render(result: Result, *, details: bool = True) -> str:
     """One JSON document. It holds the details in any case."""
     del details
-    document: dict[str, Any] = {
+    return text(document(result))
+
+
+def text(document: dict[str, Any]) -> str:
+    """A document as it is written."""
+    written = json.dumps(document, indent=2, ensure_ascii=False)
+    return UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", written) + "\n"
+
+
+def document(result: Result) -> dict[str, Any]:
+    """The document, not yet written: other documents hold it whole."""
+    return {
         "schema": result.schema,
         "scenario": result.scenario,
         "title": result.title,
@@ -68,8 +79,6 @@ def render(result: Result, *, details: bool = True) -> str:
         "terms": result.terms,
         "selftest": None if result.selftest is None else asdict(result.selftest),
     }
-    text = json.dumps(document, indent=2, ensure_ascii=False)
-    return UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

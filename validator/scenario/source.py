@@ -201,7 +201,7 @@ def written(value: str, node: yaml.ScalarNode) -> str:
     if node.style == "'" and "\n" not in value:
         return "'" + value.replace("'", "''") + "'"
     plain = yaml.safe_dump(value, width=100_000, allow_unicode=True).removesuffix("\n").removesuffix("\n...")
-    return f'"{_escaped(value)}"' if node.style == '"' or "\n" in plain else plain
+    return f'"{_escaped(value)}"' if node.style == '"' or "\n" in plain or plain.startswith("'") else plain
 
 
 def changed(node: yaml.ScalarNode) -> str:

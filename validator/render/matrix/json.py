@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from validator.matrix.result import MatrixResult, Outcome
-from validator.render import parts
+from validator.render import json, parts
 from validator.render.matrix.parts import Links
 
 
 def render(result: MatrixResult, links: Links) -> str:
     """One JSON document; `validate schema matrix-result` has its shape."""
-    document: dict[str, Any] = {
+    return json.text(document(result, links))
+
+
+def document(result: MatrixResult, links: Links) -> dict[str, Any]:
+    """The document, not yet written."""
+    return {
         "schema": result.schema,
         "exit_code": int(result.exit_code),
         "validator": result.validator,
@@ -22,6 +26,7 @@ def render(result: MatrixResult, links: Links) -> str:
         "seconds": round(result.seconds, 2),
         "jobs": result.jobs,
         "shard": None if result.shard is None else {"number": result.shard.number, "of": result.shard.of},
+        "combined": result.combined or None,
         "since": result.since or None,
         "counts": {
             "cells": len(result.outcomes),
@@ -34,7 +39,6 @@ def render(result: MatrixResult, links: Links) -> str:
         "cells": [_cell(outcome, links.get(outcome.cell.name, {})) for outcome in result.outcomes],
         "unchanged": list(result.unchanged),
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 def _cell(outcome: Outcome, reports: Mapping[str, str]) -> dict[str, Any]:
@@ -60,4 +64,5 @@ def _cell(outcome: Outcome, reports: Mapping[str, str]) -> dict[str, Any]:
         "digest": "" if result is None else result.digest,
         "records": [] if result is None else list(result.records),
         "reports": dict(reports),
+        "result": None if result is None else json.document(result),
     }

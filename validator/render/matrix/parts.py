@@ -23,7 +23,8 @@ def summary(result: MatrixResult) -> str:
     shard = f" (shard {result.shard})" if result.shard is not None else ""
     known = f", {result.cached} of all known from before" if result.cached else ""
     fine = f"{counted['as expected']} of {len(result.outcomes)} cells as expected{shard}"
-    return f"MATRIX: {fine}{f'; {others}' if others else ''}{known}; {result.seconds:.1f} s, {result.jobs} at a time."
+    how = f"put together from {result.combined} result(s)" if result.combined else f"{result.jobs} at a time"
+    return f"MATRIX: {fine}{f'; {others}' if others else ''}{known}; {result.seconds:.1f} s, {how}."
 
 
 def took(outcome: Outcome) -> str:

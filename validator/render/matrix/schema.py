@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import get_args
 
 from validator.matrix.result import SCHEMA, Answer, How
-from validator.render.schema import DIALECT, Schema
+from validator.render.schema import DIALECT, Schema, result_schema
 from validator.verdict import EXITS, Verdict
 
 TEXT: Schema = {"type": "string"}
@@ -32,6 +32,7 @@ def matrix_result_schema() -> Schema:
                 "seconds": SECONDS,
                 "jobs": natural,
                 "shard": _or_null(_object({"number": natural, "of": natural})),
+                "combined": _or_null(natural),
                 "since": _or_null(WORD),
                 "counts": _object(dict.fromkeys(counts, COUNT)),
                 "cells": {"type": "array", "items": _cell()},
@@ -64,15 +65,24 @@ def _cell() -> Schema:
                 "digest": TEXT,
                 "records": {"type": "array", "items": WORD},
                 "reports": {"type": "object", "additionalProperties": WORD},
+                "result": _or_null(result_schema()),
             }
         ),
         # A verdict is there when the cell was run, now or before, and only then can it be as expected.
         "if": {"properties": {"how": {"enum": ["ran", "cached"]}}},
-        "then": {"properties": {"verdict": _one_of(Verdict), "made": SECONDS, "answer": {"not": {"const": "not run"}}}},
+        "then": {
+            "properties": {
+                "verdict": _one_of(Verdict),
+                "made": SECONDS,
+                "answer": {"not": {"const": "not run"}},
+                "result": {"type": "object"},
+            }
+        },
         "else": {
             "properties": {
                 "verdict": {"const": None},
                 "made": {"const": None},
+                "result": {"const": None},
                 "answer": {"enum": ["not judged", "not run"]},
             }
         },
