@@ -109,6 +109,19 @@ def test_accounts_are_told_by_arguments_and_by_the_client() -> None:
     assert blamed(upgraded(client, module), catalog, grant)[0] == "module"
 
 
+def test_a_query_that_speaks_of_a_resource_comes_before_an_older_command() -> None:
+    cell = make.resource("Nova_cell_v2[default]", make.event("ensure"))
+    catalog = make.catalog(("Nova_cell_v2[default]", {}))
+    create = {"cmd": "nova-manage cell_v2 create_cell --name default"}
+    made = at("made", 1, 1.0, module="ansible.builtin.command", args=create)
+    query = {"query": "DELETE FROM nova_api.cell_mappings WHERE name = 'default'"}
+    gone = at("gone", 2, 2.0, module="community.mysql.mysql_query", args=query)
+    assert blamed(upgraded(made, gone), catalog, cell) == ("gone", "made")
+    # A query about something else says nothing of it.
+    other = at("other", 3, 3.0, module="community.mysql.mysql_query", args={"query": "SELECT 1 FROM nova_api.hosts"})
+    assert blamed(upgraded(made, gone, other), catalog, cell)[0] == "gone"
+
+
 def test_a_task_that_hides_its_arguments_is_told_by_its_module_only() -> None:
     user = make.resource("Mysql_user[app@localhost]", make.event("password_hash"))
     catalog = make.catalog(("Mysql_user[app@localhost]", {}))

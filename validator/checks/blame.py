@@ -14,7 +14,7 @@ from functools import cached_property
 from pydantic import JsonValue
 
 from validator.checks import spans
-from validator.checks.managed import text
+from validator.checks.managed import option_of, text
 from validator.checks.ondisk import PACKAGE_MODULES, plain
 from validator.checks.restarts import names_of
 from validator.findings import Left
@@ -46,6 +46,7 @@ SHARED_FILES = {
     "User": ("/etc/passwd", "/etc/shadow", "/etc/group"),
 }
 CLIENTS = {"Mysql": ("mysql", "mariadb"), "Postgresql": ("psql",), "Rabbitmq": ("rabbitmqctl",)}
+WITNESSED = {"Concat_file", "Exec", "File", "Service"}  # what witnesses see better than arguments tell
 QUERIES = {"mysql_query", "postgresql_query"}
 WORD = re.compile(r"[\w.@-]+")
 SHORTEST = 4  # letters of a word in a type's name that says what it is about
@@ -284,9 +285,11 @@ def _removes(task: Task) -> bool:
 
 
 def _commands(task: Task, resource: Resource) -> bool:
-    """Whether a task did with a program what a module of its own does for the type."""
-    known = resource.kind in NAMED_MODULES and task.changed and task.status == "ok"
-    return known and _module(task) in {*COMMAND_MODULES, *QUERIES} and _speaks(task, resource)
+    """Whether a task did with a program, or a query, what no module that is known here does for the type."""
+    if resource.kind in WITNESSED or option_of(resource.kind, resource.title, {}) is not None:
+        return False
+    did = task.changed and task.status == "ok"
+    return did and _module(task) in {*COMMAND_MODULES, *QUERIES} and _speaks(task, resource)
 
 
 def _speaks(task: Task, resource: Resource) -> bool:
