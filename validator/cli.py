@@ -83,6 +83,8 @@ def scenario(
 
     _known(format)
     _writable(output)
+    if fail_fast and (fix or ablate):
+        raise UsageError("--fail-fast leaves out what --fix and --ablate look at", hint="Leave one of them out.")
     loaded = load.find(name, root)
     with Live(Console(stderr=True)) as progress:
         if fix or ablate:
