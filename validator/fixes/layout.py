@@ -52,12 +52,6 @@ def literal(value: str) -> str:
     return _Unsafe(value) if EXPRESSION.search(value) else value
 
 
-def scalar(value: object) -> str:
-    """A value in one line."""
-    text = yaml.safe_dump(value, default_flow_style=True, width=100_000, allow_unicode=True)
-    return text.removesuffix("\n").removesuffix("\n...").rstrip("\n")
-
-
 def indented(text: str, column: int) -> str:
     """Lines moved to the right; empty ones stay empty."""
     return "".join(f"{' ' * column}{line}" if line.strip() else line for line in text.splitlines(keepends=True))
