@@ -110,7 +110,11 @@ def test_causes_are_there_in_full(browser: Browser, pages: dict[str, Path], name
     for finding, article in zip(causes, shown, strict=True):
         text = browser.run("return arguments[0].textContent", article)
         told = " ".join(text.split())
-        for said in (finding.subject, finding.message, *(said for _, said in parts.facts(finding))):
+        fix = finding.fix
+        # A fix has a part of its own, with what it came to and its place, each where it belongs.
+        tried = () if fix is None else (parts.tried(fix), *([str(fix.place)] if fix.place else []))
+        facts = (said for label, said in parts.facts(finding) if label != "fix")
+        for said in (finding.subject, finding.message, *facts, *tried):
             assert " ".join(parts.clean(said).split()) in told
         visible = article.text
         assert finding.rule in visible

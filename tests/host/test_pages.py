@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 from tests import pages
 from tests.host.lab import Lab
 
@@ -28,6 +30,8 @@ def follow(page: str, directory: Path, cache: Path) -> list[str]:
 
 def test_the_release_gate(lab: Lab) -> None:
     lab.scenario("scenarios/shop")
+    matrix = {"scenarios": ["shop"], "images": {"bookworm": {"suite": "bookworm"}}}
+    (lab.root / "scenarios/matrix.yml").write_text(yaml.safe_dump(matrix), encoding="utf-8")
     page = "how-to/release-gate.md"
     pages.write(page, lab.root)
     said = follow(page, lab.root, lab.cache)
