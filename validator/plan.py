@@ -13,7 +13,7 @@ from typing import Literal
 
 from validator import templates
 from validator.host import rootfs
-from validator.host.cache import Cache
+from validator.host.cache import Below, Cache
 from validator.host.image import ImageSpec
 from validator.inputs import StagedRelease, StagedTasks, stage_fault, stage_release, stage_upgrade
 from validator.record import Kind, PhaseName, Proof
@@ -22,7 +22,7 @@ from validator.scenario.load import Loaded
 from validator.scenario.model import Scenario
 from validator.scenario.paths import written
 
-RECIPE = 3  # raised when the way a phase is run changes, so that states made before are not used
+RECIPE = 4  # raised when the way a phase is run changes, so that states made before are not used
 
 
 ReleaseName = Literal["old", "new"]
@@ -62,6 +62,11 @@ class Plan:
     def copied_state(self) -> str:
         """The upgraded host as it was while it ran, to be looked at; what a verdict rests on starts elsewhere."""
         return self.upgraded_state.replace("upgraded", "copied", 1)
+
+    @property
+    def below_upgraded(self) -> Below:
+        """What the upgraded host lies on."""
+        return (("images", self.image.name), ("states", self.old_state))
 
     @property
     def agreement(self) -> bool:
@@ -120,7 +125,7 @@ class Plan:
             name="image",
             what=image.what,
             state=image.name,
-            cached=(cache.image(image.name) / "about.json").exists(),
+            cached=cache.has("images", image.name),
         )
         yield Step(
             name="catalog",

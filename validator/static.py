@@ -37,7 +37,8 @@ def gather(work: Work, root: Path, held: ExitStack) -> Static:
             if unfinished is not None:
                 text = json.dumps(work.redactor.tree(json.loads(record.dump_static(_compile(work, root)))))
                 (unfinished / "catalogs.json").write_text(text, encoding="utf-8")
-                work.cache.describe(unfinished, about=f"catalogs of {plan.loaded.name.partition('/')[0]}")
+                about = f"catalogs of {plan.loaded.name.partition('/')[0]}"
+                work.cache.describe(unfinished, below=(("images", plan.image.name),), about=about)
         directory = held.enter_context(work.cache.using("states", plan.catalogs_state))
         known = record.load_static((directory / "catalogs.json").read_text(encoding="utf-8"))
     except _NotCompiled as error:

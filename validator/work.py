@@ -14,7 +14,7 @@ from validator import phases, record, sensitive
 from validator.bench import Bench
 from validator.errors import Problem, ScenarioError, ValidatorError
 from validator.host import image, machine
-from validator.host.cache import Cache
+from validator.host.cache import Below, Cache
 from validator.host.image import ImageSpec
 from validator.host.layer import Stack
 from validator.inputs import PACKAGED_MODULES, StagedRelease
@@ -76,7 +76,7 @@ class Work:
 
     def image(self, spec: ImageSpec, held: ExitStack) -> Path:
         """A base image, built when it is not in the cache, and kept as long as `held` is open."""
-        ready = (self.cache.image(spec.name) / "about.json").exists()
+        ready = self.cache.has("images", spec.name)
         clock = time.monotonic()
         self.progress.phase_starts("image", spec.what)
         root = image.ensure(spec, self.cache, on_output=self.progress.doing)
@@ -93,7 +93,7 @@ class Work:
                     phase = phases.puppet_phase(bench, "old", self.scenario.old, self.plan.old, rounds=2)
                     self.ended(phase, go_on=all(is_settled(run) for run in phase.puppet))
                     bench.host.take_upper(unfinished / "up")
-                self.keep(unfinished, phase, "old release")
+                self.keep(unfinished, phase, "old release", below=(("images", self.plan.image.name),))
         if unfinished is None:
             self.recalled(self.plan.old_state, "puppet")
         return held.enter_context(self.cache.using("states", self.plan.old_state)) / "up"
@@ -105,7 +105,7 @@ class Work:
                 with self.host(layers, "upgrade") as bench:
                     phase = self.upgrade(bench)
                     bench.host.take_upper(unfinished / "up")
-                self.keep(unfinished, phase, "upgraded")
+                self.keep(unfinished, phase, "upgraded", below=self.plan.below_upgraded)
         if unfinished is None:
             self.recalled(self.plan.upgraded_state, "ansible")
         return held.enter_context(self.cache.using("states", self.plan.upgraded_state)) / "up"
@@ -133,7 +133,7 @@ class Work:
             with self.cache.making("states", self.plan.copied_state, wait=False) as unfinished:
                 if unfinished is not None:
                     self._aside.rename(unfinished / "up")
-                    self.keep(unfinished, phase, "upgraded", copy=True)
+                    self.keep(unfinished, phase, "upgraded", below=self.plan.below_upgraded, copy=True)
             self.cache.thin_out_copies()
 
     def fresh_state(self, held: ExitStack) -> Stack | None:
@@ -146,7 +146,8 @@ class Work:
             with self.cache.making("states", self.plan.fresh_state) as unfinished:
                 if unfinished is not None:
                     phase = self._deployed(root, unfinished / "up")
-                    self.keep(unfinished, phase, "new release, deployed fresh")
+                    below: Below = (("images", self.plan.fresh_image.name),)
+                    self.keep(unfinished, phase, "new release, deployed fresh", below=below)
         except _Unsettled:
             return None
         if unfinished is None:
@@ -245,12 +246,13 @@ class Work:
         if not go_on:
             raise Stop
 
-    def keep(self, directory: Path, phase: Phase, what: str, *, copy: bool = False) -> None:
+    def keep(self, directory: Path, phase: Phase, what: str, *, below: Below, copy: bool = False) -> None:
         """Complete a state in the cache with the record of the phase that made it. `copy`: of a host that ran on."""
         shown = sensitive.hidden_in(phase, self.phases)
         redacted = json.dumps(self.redactor.tree(json.loads(record.dump_phase(shown))))
         (directory / "phase.json").write_text(redacted, encoding="utf-8")
-        self.cache.describe(directory, about=f"{what} of {self.plan.loaded.name.partition('/')[0]}", copy=copy)
+        about = f"{what} of {self.plan.loaded.name.partition('/')[0]}"
+        self.cache.describe(directory, below=below, about=about, copy=copy)
 
     def recalled(self, state: str, tool: str) -> Phase:
         """Take a phase's record from the cache."""

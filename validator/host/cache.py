@@ -1,7 +1,7 @@
 """Where images, layers and the traces of runs are kept, safe for several runs at once.
 
     images/ID/root            a base image
-    states/ID/up              a frozen layer, with the record of the phase that made it
+    states/ID/up              a frozen layer, with the record of the phase that made it; what it lies on is in its note
     hosts/ID/                 a live host; the lock beside it is held as long as any process of it lives
     runs/ID/                  the record of one validation
     cells/ID/                 the record of a cell of a matrix, to be used again
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -30,6 +31,7 @@ from validator.errors import HostError, MachineError
 from validator.host import cgroup, supervisor
 
 Kind = Literal["images", "states", "runs", "cells"]
+Below = tuple[tuple[Kind, str], ...]  # the layers that one lies on, by kind and name
 KINDS: tuple[Kind, ...] = ("images", "states", "runs", "cells")
 KEPT_RUNS = 50  # records of earlier validations that are kept
 KEPT_COPIES = 5  # states that are kept only to be looked at, of runs that did not converge
@@ -89,8 +91,27 @@ class Cache:
         return self.root / "states" / name
 
     def has_state(self, name: str) -> bool:
-        """Whether a state is complete."""
-        return (self.state(name) / "about.json").exists()
+        """Whether a state can be used (see `has`)."""
+        return self.has("states", name)
+
+    def has(self, kind: Kind, name: str) -> bool:
+        """Whether a thing is complete, and each layer that it lies on is the very one that it was made on.
+
+        A layer that was removed and made anew has other content below the same name: newer packages, another database.
+        """
+        try:
+            about = self.about(kind, name)
+        except FileNotFoundError:
+            return False
+        below = about.get("below", [])
+        return isinstance(below, list) and all(self.build(kind, name) == build for kind, name, build in below)
+
+    def build(self, kind: Kind, name: str) -> str:
+        """Identifies what was made under a name, when: the digest of its note; empty when it is not there."""
+        try:
+            return hashlib.sha256((self.root / kind / name / "about.json").read_bytes()).hexdigest()[:16]
+        except FileNotFoundError:
+            return ""
 
     @contextmanager
     def making(self, kind: Kind, name: str, *, wait: bool = True) -> Iterator[Path | None]:
@@ -100,9 +121,9 @@ class Cache:
         at once that it is not theirs to make. A failed block leaves nothing. The block is to write `about.json`.
         """
         final = self.root / kind / name
-        while not (final / "about.json").exists():
+        while not self.has(kind, name):
             with process.locked(self._lock(kind, name), wait=False) as lock:
-                if lock is not None and not (final / "about.json").exists():
+                if lock is not None and not self.has(kind, name):
                     unfinished = final.with_name(f".{name}.unfinished")
                     remove_tree(final)
                     remove_tree(unfinished)
@@ -116,8 +137,9 @@ class Cache:
                     return
             if not wait:
                 break
-            with process.locked(self._lock(kind, name), shared=True):
-                continue  # whoever was making it is done
+            # Whoever was making it is done then. One that does not fit has to wait for those that use it.
+            with process.locked(self._lock(kind, name), shared=not (final / "about.json").exists()):
+                continue
         yield None
 
     @contextmanager
@@ -125,7 +147,7 @@ class Cache:
         """Keep a thing from being pruned for the block."""
         with process.locked(self._lock(kind, name), shared=True):
             path = self.root / kind / name
-            if not (path / "about.json").exists():
+            if not self.has(kind, name):
                 raise HostError(f"{path} was removed while it was needed", hint="Run the same command again.")
             os.utime(path)
             yield path
@@ -143,9 +165,11 @@ class Cache:
                 remove_tree(directory)
                 lock.unlink(missing_ok=True)
 
-    def describe(self, directory: Path, **about: object) -> None:
-        """Write the note that makes a thing complete."""
-        (directory / "about.json").write_text(json.dumps({"made": time.time(), **about}, indent=1), encoding="utf-8")
+    def describe(self, directory: Path, *, below: Below = (), **about: object) -> None:
+        """Write the note that makes a thing complete; `below` are the layers that it lies on."""
+        made_on = [(kind, name, self.build(kind, name)) for kind, name in below]
+        note = {"made": time.time(), "below": made_on, **about}
+        (directory / "about.json").write_text(json.dumps(note, indent=1), encoding="utf-8")
 
     def about(self, kind: Kind, name: str) -> dict[str, object]:
         """The note written by `describe`."""

@@ -48,15 +48,12 @@ class Layer:
         """What it is called in the store; None as long as its image is not in the cache."""
         if self.kind == "images":
             return self.name
-        try:
-            note = (cache.image(self.image) / "about.json").read_bytes()
-        except OSError:
-            return None
-        return f"{self.name}-{hashlib.sha256(note).hexdigest()[:16]}"
+        build = cache.build("images", self.image)
+        return f"{self.name}-{build}" if build else None
 
     def is_in(self, cache: Cache) -> bool:
         """Whether a cache has it."""
-        return (cache.root / self.kind / self.name / "about.json").exists()
+        return cache.has(self.kind, self.name)
 
 
 class Store:

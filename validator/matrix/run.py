@@ -160,7 +160,7 @@ class _Story:
 
     def _need(self, name: str, seconds: float) -> Need:
         about = self._identities[name]
-        images = (each for each in about.images if not (self._cache.image(each) / "about.json").exists())
+        images = (each for each in about.images if not self._cache.has("images", each))
         states = (each for each in about.states if not self._cache.has_state(each))
         return Need(memory=schedule.MEGABYTES[about.services], makes=frozenset((*images, *states)), seconds=seconds)
 
