@@ -15,6 +15,7 @@ case ",$extras," in *,dev,*) # what the tests of the HTML page look at it with
   need chromium chromium
   need chromedriver chromium-driver
   need java default-jre-headless
+  need ip iproute2 # a network of its own for what is tested as on a machine of its own
   need ssh-keygen openssh-client # signs and verifies a release in the tests of the gate
 esac
 python=python3

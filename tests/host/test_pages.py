@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from tests import pages
+from tests.conftest import PROJECT
 from tests.host.lab import Lab
 
 BIN = Path(sys.executable).parent
@@ -26,6 +29,49 @@ def follow(page: str, directory: Path, cache: Path) -> list[str]:
         assert done.returncode == 0, script + done.stdout + done.stderr
         said.append(done.stdout)
     return said
+
+
+def in_a_machine_of_its_own(script: str, directory: Path, cache: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script where /mnt, /var/cache and the network are its own, and 10.0.0.1 is itself."""
+    own = f"""
+        ip link set lo up
+        ip address add 10.0.0.1/32 dev lo
+        mount -t tmpfs tmpfs /mnt
+        mount -t tmpfs tmpfs /var/cache
+        mkdir /var/cache/validate
+        mount --bind {shlex.quote(str(cache))} /var/cache/validate
+        trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT
+    """
+    argv = ["unshare", "--mount", "--net", "/bin/bash", "-euo", "pipefail", "-c", own + script]
+    env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
+    return subprocess.run(argv, cwd=directory, env=env, capture_output=True, text=True, check=False)
+
+
+def test_the_job_in_ci(lab: Lab) -> None:
+    checkout = lab.root / "convergence-validator"
+    subprocess.run(["/usr/bin/git", "clone", "--quiet", PROJECT, checkout], check=True)
+    once, *jobs = pages.scripts("how-to/run-in-ci.md")
+    # Packages come from the network, of which the checkout's own machine has none.
+    setup = subprocess.run(["./setup.sh"], cwd=checkout, capture_output=True, text=True, check=False)
+    assert setup.returncode == 0, setup.stderr
+    said = "".join(f"( {job} )\n" for job in jobs)
+    done = in_a_machine_of_its_own(once.replace("./setup.sh\n", "") + said, checkout, lab.cache)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads((checkout / "results/plain-files.json").read_text(encoding="utf-8"))["verdict"] == "converged"
+    assert "MATRIX: 1 of 1 cells as expected" in done.stdout
+    assert (checkout / "results/index.html").exists()
+
+
+def test_several_machines(lab: Lab) -> None:
+    lab.scenario("scenarios/shop")
+    (lab.root / "scenarios/matrix.yml").write_text("scenarios: [shop]\n", encoding="utf-8")
+    *nodes, matrix = pages.scripts("how-to/run-on-several-machines.md")
+    started = "".join(f"( {node} ) >{name}.log 2>&1 &\n" for name, node in zip(("one", "two"), nodes, strict=True))
+    done = in_a_machine_of_its_own(started + matrix + "ls /mnt/shared/layers/states\n", lab.root, lab.cache)
+    logs = "".join(path.read_text(encoding="utf-8") for path in lab.root.glob("*.log"))
+    assert done.returncode == 0, done.stdout + done.stderr + logs
+    assert "MATRIX: 1 of 1 cells as expected" in done.stdout
+    assert re.search(r"^old-[\w-]+\.json$", done.stdout, re.MULTILINE)
 
 
 def test_the_release_gate(lab: Lab) -> None:
