@@ -32,8 +32,8 @@ def everybodys() -> Iterator[Cache]:
 
 
 @pytest.fixture(scope="session")
-def old_states(everybodys: Cache, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache's states, the usual old release among them: made once for all workers."""
+def usual_states(everybodys: Cache, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The states of the usual scenario, its old release and its catalogs: made once for all workers."""
     place = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         place = place.parent
@@ -55,8 +55,8 @@ def cold_lab(tmp_path: Path, everybodys: Cache, validate: Validate) -> Lab:
 
 
 @pytest.fixture
-def lab(cold_lab: Lab, old_states: Path) -> Lab:
-    """A lab in which the usual old release is cached."""
-    for state in old_states.glob("old-*"):
+def lab(cold_lab: Lab, usual_states: Path) -> Lab:
+    """A lab in which the usual old release and the usual catalogs are cached."""
+    for state in usual_states.glob("[!.]*"):
         (cold_lab.cache / "states" / state.name).symlink_to(state)
     return cold_lab

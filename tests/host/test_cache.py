@@ -56,14 +56,14 @@ def test_a_run_does_not_wait_for_another_one_that_uses_the_same_state(lab: Lab) 
 
 
 @pytest.fixture
-def own_lab(lab: Lab, everybodys: Cache, old_states: Path) -> Lab:
+def own_lab(lab: Lab, everybodys: Cache, usual_states: Path) -> Lab:
     """A lab in whose cache everything may be removed."""
     for kind in ("images", "packages"):
         (lab.cache / kind).unlink()
         (lab.cache / kind).mkdir()
     for link in (lab.cache / "states").iterdir():
         link.unlink()
-        shutil.copytree(old_states / link.name, lab.cache / "states" / link.name, symlinks=True)
+        shutil.copytree(usual_states / link.name, lab.cache / "states" / link.name, symlinks=True)
     image, copy = everybodys.image(SPEC.name), lab.cache / "images" / SPEC.name
     links = ("--link",) if image.stat().st_dev == lab.cache.stat().st_dev else ()
     subprocess.run(["/bin/cp", "-a", *links, str(image), str(copy)], check=True)
@@ -72,7 +72,7 @@ def own_lab(lab: Lab, everybodys: Cache, old_states: Path) -> Lab:
 
 def test_pruning_leaves_what_a_run_uses_now_and_takes_the_rest(own_lab: Lab) -> None:
     env = {"VALIDATE_CACHE": str(own_lab.cache)}
-    (state,) = (own_lab.cache / "states").iterdir()
+    (state,) = (own_lab.cache / "states").glob("old-*")
     with Running.start(own_lab.cache, own_lab.scenario(tasks=TASKS + WAITS), "--format", "json") as running:
         running.wait_until(waits)
         pruned = own_lab.validate("cache", "prune", "--unused-days", "0", env=env)
@@ -94,7 +94,7 @@ def test_pruning_leaves_what_a_run_uses_now_and_takes_the_rest(own_lab: Lab) -> 
 
 def test_pruning_what_is_old_leaves_what_was_used_lately(own_lab: Lab) -> None:
     env = {"VALIDATE_CACHE": str(own_lab.cache)}
-    (state,) = (own_lab.cache / "states").iterdir()
+    (state,) = (own_lab.cache / "states").glob("old-*")
     image = own_lab.cache / "images" / SPEC.name
     os.utime(image, (0, 0))
     own_lab.run(own_lab.scenario(tasks=FAILS))

@@ -99,9 +99,9 @@ def test_the_old_release_is_made_once_and_a_damaged_layer_is_never_used(lab: Lab
         assert not list((node.cache / "hosts").iterdir())
 
 
-def test_the_cell_of_a_killed_worker_finishes_elsewhere(lab: Lab, cluster: LocalCluster, old_states: Path) -> None:
+def test_the_cell_of_a_killed_worker_finishes_elsewhere(lab: Lab, cluster: LocalCluster, usual_states: Path) -> None:
     lab.scenario("a", tasks=SLOW)
-    killed = cluster.worker(old_states)
+    killed = cluster.worker(usual_states)
     with start(lab, cluster) as running:
         eventually(lambda: is_slow(killed), lambda: running.errors + killed.log, seconds=300)
         belonging = killed.family
@@ -110,7 +110,7 @@ def test_the_cell_of_a_killed_worker_finishes_elsewhere(lab: Lab, cluster: Local
         assert none_left_of(killed)()
         Cache(root=killed.cache).sweep()
         assert not list((killed.cache / "hosts").iterdir())
-        cluster.worker(old_states)
+        cluster.worker(usual_states)
         ran = running.wait()
     assert ran.code == 0, ran.err
     assert verdicts(ran.result) == {"a": ("ran", "converged")}
@@ -119,10 +119,10 @@ def test_the_cell_of_a_killed_worker_finishes_elsewhere(lab: Lab, cluster: Local
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_when_the_tool_is_ended_its_cells_are(
-    number: signal.Signals, lab: Lab, cluster: LocalCluster, old_states: Path
+    number: signal.Signals, lab: Lab, cluster: LocalCluster, usual_states: Path
 ) -> None:
     lab.scenario("a", tasks=SLOW.replace(WAITING, "/bin/sleep 3075"))
-    worker = cluster.worker(old_states)
+    worker = cluster.worker(usual_states)
     with start(lab, cluster) as running:
         eventually(lambda: "sleep 3075" in commands(worker), lambda: running.errors + worker.log, seconds=300)
         assert running.send(number) == (-number if number == signal.SIGKILL else 130)
@@ -134,10 +134,12 @@ def commands(node: Node) -> str:
     return "\n".join(read(f"/proc/{each.pid}/cmdline") for each in node.family)
 
 
-def test_without_its_scheduler_the_cells_are_errors_and_end(lab: Lab, cluster: LocalCluster, old_states: Path) -> None:
+def test_without_its_scheduler_the_cells_are_errors_and_end(
+    lab: Lab, cluster: LocalCluster, usual_states: Path
+) -> None:
     lab.scenario("a", tasks=SLOW.replace(WAITING, "/bin/sleep 3077"))
     lab.scenario("b")
-    worker = cluster.worker(old_states)
+    worker = cluster.worker(usual_states)
     with start(lab, cluster, "-j", "1") as running:
         eventually(
             lambda: "sleep 3077" in commands(worker) or "1/2" in running.errors, lambda: running.errors, seconds=300
@@ -169,11 +171,11 @@ def test_a_scheduler_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_cell_whose_worker_was_lost_too_often_is_an_error(
-    lab: Lab, tmp_path: Path, everybodys: Cache, old_states: Path
+    lab: Lab, tmp_path: Path, everybodys: Cache, usual_states: Path
 ) -> None:
     lab.scenario("a", tasks=SLOW)
     with LocalCluster(root=tmp_path / "strict", everybodys=everybodys, allowed_failures=0) as cluster:
-        worker = cluster.worker(old_states)
+        worker = cluster.worker(usual_states)
         with start(lab, cluster) as running:
             eventually(lambda: is_slow(worker), lambda: running.errors + worker.log, seconds=300)
             worker.kill()
