@@ -51,7 +51,7 @@ class How:
     fail_fast: bool = False
     scheduler: str | None = None
     store: str | None = None
-    warn: Callable[[str], None] = print
+    warn: Callable[[str], None] = lambda _: None
 
 
 def run(asked: Asked, progress: Progress, how: How) -> MatrixResult:

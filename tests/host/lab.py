@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
-from tests.conftest import Ran, Validate
+from tests.conftest import PROJECT, Ran, Validate
 from tests.host.remains import assert_nothing_left
 from validator.host import cgroup
 from validator.host.cache import Cache
@@ -98,6 +100,23 @@ class Lab:
         assert "Traceback" not in ran.err, ran.err
         assert_nothing_left(self.cache, groups)
         return ran
+
+    def ran(self, *argv: str | Path, typed: str | None = None) -> Ran:
+        """Run any command on this cache in the project's directory; nothing may be left of it."""
+        groups = set(cgroup.leftovers())
+        done = subprocess.run(
+            [str(each) for each in argv],
+            input=typed,
+            capture_output=True,
+            text=True,
+            cwd=PROJECT,
+            env={**os.environ, "VALIDATE_CACHE": str(self.cache)},
+            timeout=300,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        assert_nothing_left(self.cache, groups)
+        return Ran(code=done.returncode, out=done.stdout, err=done.stderr)
 
     def json(self, scenario: Path, *arguments: str | Path) -> Ran:
         """The same with `--format json`."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,6 @@ import yaml
 
 from tests.conftest import COMMAND, PROJECT, Ran
 from tests.host.lab import NEW, OLD, Lab, fingerprint
-from tests.host.remains import assert_nothing_left
 from validator.host import cgroup
 from validator.host.cache import Cache
 
@@ -22,19 +19,7 @@ GROWING = NEW + "exec { '/usr/bin/head -c 90000000 /dev/urandom >/srv/big': crea
 
 def elsewhere(lab: Lab, prefix: tuple[str, ...], *arguments: str | Path) -> Ran:
     """Run the command below another one, which gives it another machine to run on."""
-    groups = set(cgroup.leftovers())
-    done = subprocess.run(
-        [*prefix, str(COMMAND), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=PROJECT,
-        env={**os.environ, "VALIDATE_CACHE": str(lab.cache)},
-        timeout=300,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    assert_nothing_left(lab.cache, groups)
-    return Ran(code=done.returncode, out=done.stdout, err=done.stderr)
+    return lab.ran(*prefix, COMMAND, *arguments)
 
 
 def with_mounts(*commands: str) -> tuple[str, ...]:

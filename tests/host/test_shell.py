@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import COMMAND, PROJECT, Ran
+from tests.conftest import COMMAND, Ran
 from tests.host.lab import NEW, OLD, TASKS, Lab
 from tests.host.remains import Running, assert_nothing_left, eventually, family, left_of
 from tests.host.terminal import Terminal
@@ -33,20 +33,7 @@ SLEEP = "/bin/sleep 3077"
 
 def shell(lab: Lab, scenario: Path | str, *arguments: str, commands: str = LOOK) -> Ran:
     """Commands given to a shell by standard input; nothing may be left of it."""
-    groups = set(cgroup.leftovers())
-    done = subprocess.run(
-        [COMMAND, "shell", str(scenario), *arguments],
-        input=commands,
-        capture_output=True,
-        text=True,
-        cwd=PROJECT,
-        env={**os.environ, "VALIDATE_CACHE": str(lab.cache)},
-        timeout=300,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    assert_nothing_left(lab.cache, groups)
-    return Ran(code=done.returncode, out=done.stdout, err=done.stderr)
+    return lab.ran(COMMAND, "shell", scenario, *arguments, typed=commands)
 
 
 def states(lab: Lab) -> list[str]:
