@@ -1,18 +1,15 @@
-"""What a matrix gains by several workers and by results that are known, as ratios within one run; and what kills do.
+"""What a matrix gains by several workers and by results that are known, as ratios within one run.
 
     python -m benchmarks.matrix [CELLS]          CELLS small scenarios: 1 worker, 2 workers, once more
-    python -m benchmarks.matrix --kills N        a worker or the command killed N times at random points
+    python -m benchmarks.matrix FILE             the cells of a matrix file
 
-Every run has a cache of its own, with the image of scenarios/plain-files in it. Load is what the machine does beside.
+Every run has a cache of its own, with images but no states in it. Load is what the machine does beside.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import random
-import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,13 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.host.lab import NEW, OLD, SPEC, TASKS, linked_cache, write_scenario
-from tests.host.remains import Running, assert_nothing_left, family, read
-from validator.host import cgroup, image
+from validator.host import image
 from validator.host.cache import Cache
 
 COMMAND = Path(sys.executable).parent / "validate"
 CELLS = 8
-TRUE = "- name: nothing\n  ansible.builtin.command: 'true'\n"
 
 
 def scenarios(root: Path, many: int) -> None:
@@ -39,97 +34,46 @@ def scenarios(root: Path, many: int) -> None:
     (root / "matrix.yml").write_text("scenarios: ['*']\n", encoding="utf-8")
 
 
-def validated(root: Path, cache: Path, jobs: int) -> float:
-    """Seconds of one run of the command, every cell of which has to be as expected."""
+def validated(matrix: Path, cache: Path, jobs: int) -> tuple[float, int]:
+    """Seconds of one run of the command, every cell of which has to be as expected, and how many they are."""
     clock = time.monotonic()
     done = subprocess.run(
-        [COMMAND, "matrix", "--root", root, "--jobs", str(jobs), "--format", "json"],
+        [COMMAND, "matrix", "--matrix", matrix, "--jobs", str(jobs), "--format", "json"],
         env={**os.environ, "VALIDATE_CACHE": str(cache)},
-        capture_output=True,
+        stdout=subprocess.PIPE,
         check=False,
     )
+    seconds = time.monotonic() - clock
+    cells: list[dict[str, Any]] = json.loads(done.stdout)["cells"] if done.stdout else []
+    for cell in cells:
+        if cell["answer"] != "as expected":
+            print(f"{cell['name']}: {cell['how']}, {cell['verdict']}: {cell['message']}", flush=True)
     if done.returncode != 0:
-        sys.exit(f"not all cells converged: {done.stdout.decode()}{done.stderr.decode()}")
-    return time.monotonic() - clock
+        sys.exit(f"not all cells are as expected: status {done.returncode}")
+    return seconds, len(cells)
 
 
-def speed(root: Path, everybodys: Cache, many: int) -> None:
-    scenarios(root, many)
+def speed(matrix: Path, root: Path, everybodys: Cache) -> None:
     one_cache, two_cache = (linked_cache(root / f"cache-{number}", everybodys) for number in (1, 2))
-    print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors, {many} cells", flush=True)
-    one = validated(root, one_cache, 1)
-    print(f"| one worker | {one:.1f} s | 1.00 |", flush=True)
-    two = validated(root, two_cache, 2)
+    print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors", flush=True)
+    one, many = validated(matrix, one_cache, 1)
+    print(f"| {many} cells, one worker | {one:.1f} s | 1.00 |", flush=True)
+    two, _ = validated(matrix, two_cache, 2)
     print(f"| two workers | {two:.1f} s | {one / two:.2f} times as fast |", flush=True)
-    again = validated(root, two_cache, 2)
+    again, _ = validated(matrix, two_cache, 2)
     print(f"| the same once more | {again:.1f} s | {again / two:.1%} of it |")
     print(f"load {os.getloadavg()[0]:.1f}")
-
-
-def kills(root: Path, everybodys: Cache, many: int) -> None:
-    """Each time: nothing is left, no cell is green that did not converge, and the next run is whole."""
-    chance = random.Random(many)  # noqa: S311 - the same moments in every run
-    counted = {"worker": 0, "command": 0, "too late": 0}
-    for number in range(many):
-        place = root / str(number)
-        for name in ("a", "b"):
-            write_scenario(place / name)
-        write_scenario(place / "bad", tasks=TRUE)
-        (place / "matrix.yml").write_text("scenarios: ['*']\n", encoding="utf-8")
-        cache = linked_cache(place / "cache", everybodys)
-        groups = set(cgroup.leftovers())
-        with Running.start(
-            cache, place / "matrix.yml", "-j", "2", "--format", "json", command="matrix", option="--matrix"
-        ) as running:
-            moment = chance.uniform(0.5, 40)
-            what = "too late"
-            if running.lasts(moment):
-                what = chance.choice(["worker", "command"])
-                kill(running, what)
-            counted[what] += 1
-            running.assert_gone()
-        found = verdicts(place, cache)
-        if found != {"a": "converged", "b": "converged", "bad": "diverged"}:
-            sys.exit(f"after kill {number} ({what} at {moment:.1f} s): {found}")
-        assert_nothing_left(cache, groups)
-        print(f"{number + 1}/{many}: {what} at {moment:.1f} s", flush=True)
-        shutil.rmtree(place)
-    print(f"{counted}: nothing was left, lost or taken for green")
-
-
-def kill(running: Running, what: str) -> None:
-    if what == "command":
-        running.send(signal.SIGKILL)
-        return
-    for each in family(running.child.pid):
-        if "validator.matrix.worker" in read(f"/proc/{each.pid}/cmdline"):
-            os.kill(each.pid, signal.SIGKILL)
-            break
-    for cell in running.wait().result["cells"]:
-        right = "diverged" if cell["scenario"] == "bad" else "converged"
-        if cell["verdict"] not in {right, None}:
-            sys.exit(f"{cell['name']} is {cell['verdict']}")
-
-
-def verdicts(root: Path, cache: Path) -> dict[str, str]:
-    done = subprocess.run(
-        [COMMAND, "matrix", "--root", root, "--format", "json"],
-        env={**os.environ, "VALIDATE_CACHE": str(cache)},
-        capture_output=True,
-        check=False,
-    )
-    document: dict[str, Any] = json.loads(done.stdout)
-    return {cell["scenario"]: cell["verdict"] for cell in document["cells"]}
 
 
 def main() -> None:
     everybodys = Cache.open()
     image.ensure(SPEC, everybodys)
+    asked = sys.argv[1] if len(sys.argv) > 1 else str(CELLS)
     with tempfile.TemporaryDirectory(dir="/var/tmp") as directory, everybodys.using("images", SPEC.name):
-        if sys.argv[1:2] == ["--kills"]:
-            kills(Path(directory), everybodys, int(sys.argv[2]))
-        else:
-            speed(Path(directory), everybodys, int(sys.argv[1]) if len(sys.argv) > 1 else CELLS)
+        root = Path(directory)
+        if asked.isdecimal():
+            scenarios(root, int(asked))
+        speed(root / "matrix.yml" if asked.isdecimal() else Path(asked), root, everybodys)
 
 
 if __name__ == "__main__":

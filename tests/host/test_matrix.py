@@ -21,7 +21,7 @@ from validator.render.matrix.schema import matrix_result_schema
 SLEEP = "/bin/sleep 3073"
 SLOW = f"{TASKS}- name: wait\n  ansible.builtin.command: {SLEEP}\n"
 FAULTY = "- name: nothing\n  ansible.builtin.command: 'true'\n"
-KILLS = 6  # at random points; benchmarks/matrix.py does more
+KILLS = 6  # at random points; benchmarks/kills.py does more
 
 
 def matrix(lab: Lab, *arguments: str | Path, code: int = 0) -> dict[str, Any]:
