@@ -1,14 +1,20 @@
 # `make demo` runs the main job; `make test` passes the tests. Both install what they need.
 SHELL := /bin/bash
-.PHONY: demo test check bench clean
+.PHONY: demo test test-all check bench clean
 BIN := .venv/bin
 INPUTS := pyproject.toml constraints.txt setup.sh
 
 demo: .venv/.ready-collections
 	$(BIN)/validate scenario newton-ocata
 
+SLOW := $(BIN)/pytest -q -n 2 --dist worksteal --durations=40 tests/browser tests/host
+
 test: .venv/.ready-collections,dev check-only
-	$(BIN)/pytest -q -n 2 --dist worksteal tests/browser tests/host
+	$(SLOW) -m "not extended"
+
+# Those too that show again, in a larger scenario, what others show.
+test-all: .venv/.ready-collections,dev check-only
+	$(SLOW)
 
 check: .venv/.ready-collections,dev check-only
 
