@@ -43,6 +43,10 @@ class app (
 
 class { 'mysql::server':
   root_password    => 'UNSET',
-  override_options => { 'mysqld' => { 'bind-address' => '127.0.0.1' } },
+  override_options => {
+    'mysqld' => { 'bind-address' => '127.0.0.1' },
+    # The module switches TLS off in the server. Since MariaDB 11.4 clients ask for it unless they are told otherwise.
+    'client' => { 'loose-ssl-verify-server-cert' => '0' },
+  },
 }
 include app
