@@ -108,9 +108,12 @@ def together(victim: str, moment: float, place: Path, cache: Path, cluster: Loca
             running.send(signal.SIGKILL)
         elif in_time:
             (cluster.scheduler if victim == "scheduler" else workers[0]).kill()
-            found = require_right(running.wait().out)
-            if victim == "worker" and found != RIGHT:
-                sys.exit(f"what a killed worker had did not finish elsewhere: {found}")
+            ran = running.wait()
+            if victim == "scheduler" and not ran.out:  # before it had answered: nothing was run
+                if ran.code != 3 or "Traceback" in ran.err:
+                    sys.exit(f"status {ran.code} without a scheduler: {ran.err}")
+            elif require_right(ran.out) != RIGHT and victim == "worker":
+                sys.exit(f"what a killed worker had did not finish elsewhere: {ran.out}")
         for node in workers:
             require_clean(node)
     return in_time
