@@ -22,6 +22,7 @@ SLEEP = "/bin/sleep 3073"
 SLOW = f"{TASKS}- name: wait\n  ansible.builtin.command: {SLEEP}\n"
 FAULTY = "- name: nothing\n  ansible.builtin.command: 'true'\n"
 KILLS = 6  # at random points; benchmarks/kills.py does more
+USUAL = 3  # of them, in `make test`
 
 
 def matrix(lab: Lab, *arguments: str | Path, code: int = 0) -> dict[str, Any]:
@@ -176,7 +177,9 @@ def test_a_matrix_that_is_ended_leaves_nothing_and_goes_on_where_it_was(number: 
     assert answers(matrix(lab)) == {"a": ("cached", "as expected"), "slow": ("ran", "as expected")}
 
 
-@pytest.mark.parametrize("seed", range(KILLS))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(seed, marks=[pytest.mark.extended] if seed >= USUAL else []) for seed in range(KILLS)]
+)
 def test_killed_at_any_point_nothing_is_lost_twice_or_left(seed: int, lab: Lab) -> None:
     """A worker or the tool is killed at some moment: no cell is green that was not run, and the next run is whole."""
     chance = random.Random(seed)  # noqa: S311 - the same moments in every run, as far as time can be repeated
