@@ -32,7 +32,10 @@ def follow(page: str, directory: Path, cache: Path) -> list[str]:
 
 
 def in_a_machine_of_its_own(script: str, directory: Path, cache: Path) -> subprocess.CompletedProcess[str]:
-    """Run a script where /mnt, /var/cache and the network are its own, and 10.0.0.1 is itself."""
+    """Run a script where /mnt, /var/cache and the network are its own, and 10.0.0.1 is itself.
+
+    `cache` is what /var/cache/validate is there; what does not say that it uses that has an empty one.
+    """
     own = f"""
         ip link set lo up
         ip address add 10.0.0.1/32 dev lo
@@ -43,7 +46,7 @@ def in_a_machine_of_its_own(script: str, directory: Path, cache: Path) -> subpro
         trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT
     """
     argv = ["unshare", "--mount", "--net", "/bin/bash", "-euo", "pipefail", "-c", own + script]
-    env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
+    env = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "VALIDATE_CACHE": "/mnt/cache"}
     return subprocess.run(argv, cwd=directory, env=env, capture_output=True, text=True, check=False)
 
 
