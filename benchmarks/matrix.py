@@ -3,7 +3,7 @@
     python -m benchmarks.matrix [CELLS]          CELLS small scenarios: 1 worker, 2 workers, once more
     python -m benchmarks.matrix FILE [CELLS...]  the cells of a matrix file, or those whose names match
 
-Every run has a cache of its own, with images but no states in it. Load is what the machine does beside.
+Every run has a cache of its own, with all images but no states in it. Load is what the machine does beside.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.host.lab import NEW, OLD, SPEC, TASKS, linked_cache, write_scenario
+from validator import plan
 from validator.host import image
 from validator.host.cache import Cache
+from validator.matrix import cells, declared
 
 COMMAND = Path(sys.executable).parent / "validate"
 CELLS = 8
@@ -44,16 +46,32 @@ def validated(matrix: Path, asked: list[str], cache: Path, jobs: int) -> tuple[f
         check=False,
     )
     seconds = time.monotonic() - clock
-    cells: list[dict[str, Any]] = json.loads(done.stdout)["cells"] if done.stdout else []
-    for cell in cells:
+    answered: list[dict[str, Any]] = json.loads(done.stdout)["cells"] if done.stdout else []
+    for cell in answered:
         if cell["answer"] != "as expected":
             print(f"{cell['name']}: {cell['how']}, {cell['verdict']}: {cell['message']}", flush=True)
-    if not cells or any(cell["verdict"] is None for cell in cells):
+    if not answered or any(cell["verdict"] is None for cell in answered):
         sys.exit(f"not all cells were judged: status {done.returncode}")
-    return seconds, len(cells)
+    return seconds, len(answered)
+
+
+def images(matrix: Path, asked: list[str], everybodys: Cache) -> None:
+    """Build what is missing before anything is measured."""
+    found = declared.read(matrix)
+    wanted = cells.load_all(found, declared.chosen(declared.coordinates(found), asked))
+    specs: dict[str, image.ImageSpec] = {}
+    with everybodys.host_directory(f"benchmark-{os.getpid()}") as (staging, _):
+        for number, cell in enumerate(wanted):
+            place = staging / str(number)
+            place.mkdir()
+            planned = plan.make(cell.loaded, place)
+            specs.update({spec.name: spec for spec in (planned.image, planned.fresh_image)})
+    for spec in specs.values():
+        image.ensure(spec, everybodys)
 
 
 def speed(matrix: Path, asked: list[str], root: Path, everybodys: Cache) -> None:
+    images(matrix, asked, everybodys)
     one_cache, two_cache = (linked_cache(root / f"cache-{number}", everybodys) for number in (1, 2))
     print(f"load {os.getloadavg()[0]:.1f}, {os.cpu_count()} processors", flush=True)
     one, many = validated(matrix, asked, one_cache, 1)
