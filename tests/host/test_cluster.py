@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests import usual
 from tests.host.clusters import LocalCluster, Node
 from tests.host.lab import TASKS, Lab
 from tests.host.remains import Running, eventually, left_of, read
@@ -26,6 +27,7 @@ from validator.matrix.cluster import Cluster
 from validator.matrix.run import Wanted, run, today
 from validator.progress import Silent
 
+ENDS = (signal.SIGKILL, signal.SIGTERM)
 SECONDS = 12
 WAITING = f"/bin/sleep {SECONDS}.25"
 SLOW = f"{TASKS}- name: wait\n  ansible.builtin.command: {WAITING}\n"
@@ -117,7 +119,7 @@ def test_the_cell_of_a_killed_worker_finishes_elsewhere(lab: Lab, cluster: Local
     assert len(ran.result["cells"]) == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("number", usual.only({"SIGKILL"}, ENDS, lambda number: number.name))
 def test_when_the_tool_is_ended_its_cells_are(
     number: signal.Signals, lab: Lab, cluster: LocalCluster, usual_states: Path
 ) -> None:

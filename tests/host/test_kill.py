@@ -57,7 +57,15 @@ def test_sigkill_leaves_nothing_and_the_next_run_converges(phase: str, lab: Lab)
     assert_next_run_converges(lab)
 
 
-@pytest.mark.parametrize(("number", "phase"), [(INT, "old"), (TERM, "upgrade"), (INT, "converge"), (TERM, "again")])
+@pytest.mark.parametrize(
+    ("number", "phase"),
+    [
+        (INT, "old"),
+        (TERM, "upgrade"),
+        pytest.param(INT, "converge", marks=pytest.mark.extended),
+        pytest.param(TERM, "again", marks=pytest.mark.extended),
+    ],
+)
 def test_an_interrupted_run_cleans_up_and_says_so(number: signal.Signals, phase: str, lab: Lab) -> None:
     with Running.start(lab.cache, lab.scenario("slow", **SLOW[phase]), "--format", "json") as running:
         running.wait_until(is_in(phase))

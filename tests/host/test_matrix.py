@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from tests import usual
 from tests.conftest import Ran
 from tests.host.lab import NEW, TASKS, Lab
 from tests.host.remains import Process, Running, assert_nothing_left, family, read
@@ -21,8 +22,8 @@ from validator.render.matrix.schema import matrix_result_schema
 SLEEP = "/bin/sleep 3073"
 SLOW = f"{TASKS}- name: wait\n  ansible.builtin.command: {SLEEP}\n"
 FAULTY = "- name: nothing\n  ansible.builtin.command: 'true'\n"
+ENDS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
 KILLS = 6  # at random points; benchmarks/kills.py does more
-USUAL = 3  # of them, in `make test`
 
 
 def matrix(lab: Lab, *arguments: str | Path, code: int = 0) -> dict[str, Any]:
@@ -162,7 +163,7 @@ def test_a_worker_that_is_killed_is_an_error_of_its_cell_alone(lab: Lab) -> None
     running.assert_gone()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", usual.only({"SIGINT"}, ENDS, lambda number: number.name))
 def test_a_matrix_that_is_ended_leaves_nothing_and_goes_on_where_it_was(number: signal.Signals, lab: Lab) -> None:
     lab.scenario("a")
     lab.scenario("slow", tasks=SLOW)
@@ -177,9 +178,7 @@ def test_a_matrix_that_is_ended_leaves_nothing_and_goes_on_where_it_was(number: 
     assert answers(matrix(lab)) == {"a": ("cached", "as expected"), "slow": ("ran", "as expected")}
 
 
-@pytest.mark.parametrize(
-    "seed", [pytest.param(seed, marks=[pytest.mark.extended] if seed >= USUAL else []) for seed in range(KILLS)]
-)
+@pytest.mark.parametrize("seed", usual.only({"0", "1"}, range(KILLS)))
 def test_killed_at_any_point_nothing_is_lost_twice_or_left(seed: int, lab: Lab) -> None:
     """A worker or the tool is killed at some moment: no cell is green that was not run, and the next run is whole."""
     chance = random.Random(seed)  # noqa: S311 - the same moments in every run, as far as time can be repeated

@@ -7,10 +7,12 @@ import signal
 
 import pytest
 
+from tests import usual
 from tests.host.lab import TASKS, Lab
 from tests.host.remains import Running, assert_nothing_left
 from validator.host import cgroup
 
+ENDS = (signal.SIGKILL, signal.SIGINT)
 UNSEEN = "the run converged, and the host or a task's result differs from the healthy run"
 APPENDS = "- name: unseen\n  ansible.builtin.command: 'true'\n"
 
@@ -48,7 +50,7 @@ def test_a_scenario_that_is_not_converged_cannot_be_tested(lab: Lab) -> None:
     assert "is diverged as it is" in ran.err
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("number", usual.only({"SIGINT"}, ENDS, lambda number: number.name))
 def test_a_self_test_that_is_ended_leaves_nothing(number: signal.Signals, lab: Lab) -> None:
     sleep = "/bin/sleep 3072"
     # Only the fault makes it slow: the healthy run must get to its end.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import usual
 from tests.conftest import COMMAND, Ran
 from tests.host.lab import NEW, OLD, TASKS, Lab
 from tests.host.remains import Running, assert_nothing_left, eventually, family, left_of
@@ -29,6 +30,7 @@ STEPS = """\
   ansible.builtin.copy: {dest: /etc/fourth, content: x, mode: "0644"}
 """
 SLEEP = "/bin/sleep 3077"
+ENDS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
 
 
 def shell(lab: Lab, scenario: Path | str, *arguments: str, commands: str = LOOK) -> Ran:
@@ -160,7 +162,7 @@ def test_a_closed_window_ends_it(lab: Lab) -> None:
     assert_nothing_left(lab.cache, groups)
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", usual.only({"SIGKILL"}, ENDS, lambda number: number.name))
 def test_whatever_kills_it_leaves_nothing(number: signal.Signals, lab: Lab) -> None:
     theirs, ours = os.pipe()
     try:

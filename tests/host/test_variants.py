@@ -7,24 +7,39 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests import usual
 from tests.conftest import PROJECT, Validate
 
 VARIANTS = sorted(path.parent for path in (PROJECT / "tests/variants").glob("*/*/expected.yml"))
-# Of newton-ocata, whose runs take a minute each, what no smaller scenario shows: databases, cells, services that go.
-OF_NOVA = {"create-cell-not-run", "db-sync-not-run", "map-cell0-not-run", "old-service-left"}
+# One for each kind of resource and of finding. Of newton-ocata, whose runs take a minute each, what no smaller scenario
+# shows: databases, and services that go.
+USUAL = {
+    "apache-vhost/database-stopped",
+    "apache-vhost/file-owner",
+    "apache-vhost/grant-missing",
+    "apache-vhost/link-wrong",
+    "apache-vhost/option-missing",
+    "apache-vhost/page-missing",
+    "apache-vhost/secret-wrong",
+    "apache-vhost/service-disabled",
+    "apache-vhost/spaces-only",
+    "apache-vhost/touched-twice",
+    "apache-vhost/user-password",
+    "apache-vhost/vhost-edited",
+    "newton-ocata/db-sync-not-run",
+    "newton-ocata/old-service-left",
+    "plain-files/exec-fails",
+    "plain-files/exec-needed",
+    "plain-files/file-extra",
+    "plain-files/mode-wrong",
+    "plain-files/schema-hidden",
+    "plain-files/unmanaged",
+    "plain-files/untouched",
+    "plain-files/user-wrong",
+}
 
 
-def is_extended(variant: Path) -> bool:
-    return variant.parent.name == "newton-ocata" and variant.name not in OF_NOVA
-
-
-PARAMETERS = [
-    pytest.param(each, id=f"{each.parent.name}/{each.name}", marks=[pytest.mark.extended] if is_extended(each) else [])
-    for each in VARIANTS
-]
-
-
-@pytest.mark.parametrize("variant", PARAMETERS)
+@pytest.mark.parametrize("variant", usual.only(USUAL, VARIANTS, lambda path: f"{path.parent.name}/{path.name}"))
 def test_variant(variant: Path, validate: Validate) -> None:
     expected = yaml.safe_load((variant / "expected.yml").read_text(encoding="utf-8"))
     # Whole runs of them are what benchmarks/repair.py is for.

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from tests import usual
 from tests.host.lab import NEW, OLD, TASKS, Lab
 from tests.host.remains import Running, assert_nothing_left
 from tests.host.terminal import Terminal
 from validator.host import cgroup
 
+ENDS = (signal.SIGKILL, signal.SIGHUP)
 SLEEP = "/bin/sleep 3078"
 WAITS = f"- name: wait for the test\n  ansible.builtin.command: {SLEEP}\n"
 
@@ -113,7 +115,7 @@ def test_a_save_during_a_run_ends_that_run_and_leaves_nothing_of_it(lab: Lab) ->
         running.assert_gone()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
+@pytest.mark.parametrize("number", usual.only({"SIGKILL"}, ENDS, lambda number: number.name))
 def test_whatever_kills_it_during_a_run_leaves_nothing(number: signal.Signals, lab: Lab) -> None:
     with Running.start(lab.cache, lab.scenario(tasks=TASKS + WAITS), command="watch") as running:
         running.wait_until(is_asleep)
