@@ -130,7 +130,8 @@ def jobs(asked: Asked, engine: str, at_most: int | None) -> str:
     if asked.timings is not None:
         selecting.append(f"--timings={asked.timings}")
     names = [cell.name for cell in _cells(asked)]
-    return ENGINES[engine](of_engine.jobs(names, most, always=where, selecting=selecting))
+    made = of_engine.jobs(names, most, always=where, selecting=selecting)
+    return ENGINES[engine](made, of_engine.whole(always=where, selecting=selecting))
 
 
 def save_timings(asked: Asked, file: Path) -> None:

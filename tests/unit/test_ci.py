@@ -14,13 +14,14 @@ import yaml
 
 from tests.conftest import PROJECT, Validate
 from tests.unit.matrices import write_matrix
-from validator.matrix.jobs import LIMITS, Job, jobs
+from validator.matrix.jobs import LIMITS, Job, jobs, whole
 from validator.render.matrix.ci import ENGINES, github, gitlab, plain, zuul
 
 CHECK = Path(sys.executable).parent / "check-jsonschema"
 CI = PROJECT / "docs" / "ci"
 SCHEMAS = {"github": "vendor.github-workflows", "gitlab": "vendor.gitlab-ci"}
 ODD = Job(name="it's a@x+y", arguments=("it's a@x+y",))
+WHOLE = whole(always=["--root=it's"], selecting=["*@x+y"])
 MANY = jobs([f"s{number}@i+v" for number in range(500)], LIMITS["gitlab"], always=[], selecting=[])
 
 
@@ -44,7 +45,7 @@ def zuul_accepts(text: str) -> bool:
 )
 def test_the_ready_files_are_what_the_engine_reads(engine: str, name: str, tmp_path: Path) -> None:
     # What a hidden job says is looked at only when it is none.
-    text = (CI / name).read_text(encoding="utf-8").replace(".validate-cell:", "validate-cell:")
+    text = (CI / name).read_text(encoding="utf-8").replace("\n.", "\n")
     right, wrong = tmp_path / f"right-{name}", tmp_path / f"wrong-{name}"
     right.write_text(text, encoding="utf-8")
     assert is_accepted(engine, CI / name)
@@ -64,19 +65,21 @@ def test_the_ready_file_for_zuul_is_what_it_reads() -> None:
 @pytest.mark.parametrize("made", [(), MANY[:3], MANY, (ODD,)], ids=["none", "three", "most", "odd"])
 def test_gitlabs_child_pipeline(made: tuple[Job, ...], tmp_path: Path) -> None:
     file = tmp_path / "cells.yml"
-    file.write_text(gitlab(made), encoding="utf-8")
+    file.write_text(gitlab(made, WHOLE), encoding="utf-8")
     assert is_accepted("gitlab", file)
+    last = yaml.safe_load(file.read_text(encoding="utf-8")).get("every cell")
+    assert last == ({"extends": ".every-cell", "variables": {"ARGUMENTS": WHOLE.line}} if made else None)
 
 
 def test_gitlab_refuses_more_jobs_than_the_limit(tmp_path: Path) -> None:
     file = tmp_path / "cells.yml"
-    file.write_text(gitlab((*MANY, ODD)), encoding="utf-8")
+    file.write_text(gitlab((*MANY, ODD), WHOLE), encoding="utf-8")
     assert len(MANY) == LIMITS["gitlab"]
     assert not is_accepted("gitlab", file)
 
 
 def test_githubs_matrix_is_one_line_that_the_workflow_reads(tmp_path: Path) -> None:
-    line = github((*MANY[:2], ODD))
+    line = github((*MANY[:2], ODD), WHOLE)
     assert line.count("\n") == 1
     matrix = json.loads(line)
     assert [entry["name"] for entry in matrix["include"]] == [MANY[0].name, MANY[1].name, ODD.name]
@@ -87,22 +90,22 @@ def test_githubs_matrix_is_one_line_that_the_workflow_reads(tmp_path: Path) -> N
     workflow["on"] = workflow.pop(True)
     file.write_text(json.dumps(workflow), encoding="utf-8")
     assert is_accepted("github", file)
-    assert github(()) == '{"include":[]}\n'
-    assert f"!= '{github(()).strip()}'" in workflow["jobs"]["validate"]["if"]
+    assert github((), WHOLE) == '{"include":[]}\n'
+    assert f"!= '{github((), WHOLE).strip()}'" in workflow["jobs"]["validate"]["if"]
 
 
 def test_zuuls_jobs_have_names_of_their_own() -> None:
-    text = zuul((Job(name="a/b@i+v", arguments=("1",)), Job(name="a_b@i+v", arguments=("2",)), *MANY, ODD))
+    text = zuul((Job(name="a/b@i+v", arguments=("1",)), Job(name="a_b@i+v", arguments=("2",)), *MANY, ODD), WHOLE)
     assert zuul_accepts(text)
     items: list[dict[str, Any]] = yaml.safe_load(text)
     names = [item["job"]["name"] for item in items if "job" in item]
     assert len(set(names)) == len(names) == len(MANY) + 3
     assert items[-1]["project"]["check"]["jobs"] == names
-    assert zuul_accepts(zuul(()))
+    assert zuul_accepts(zuul((), WHOLE))
 
 
 def test_arguments_come_through_a_shell_as_they_are() -> None:
-    line = plain((ODD,)).strip()
+    line = plain((ODD,), WHOLE).strip()
     done = subprocess.run(
         ["/bin/sh", "-c", 'eval "set -- $ARGUMENTS"; printf "%s\\n" "$@"'],
         env={"ARGUMENTS": line},

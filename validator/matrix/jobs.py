@@ -45,3 +45,8 @@ def jobs(cells: Sequence[str], most: int, *, always: Sequence[str], selecting: S
         Job(name=f"shard {shard.replace('/', ' of ')}", arguments=(*always, *selecting, "--shard", shard))
         for shard in shards
     )
+
+
+def whole(*, always: Sequence[str], selecting: Sequence[str]) -> Job:
+    """What `validate matrix --combine` is asked to put the results of all jobs together."""
+    return Job(name="every cell", arguments=(*always, *selecting))

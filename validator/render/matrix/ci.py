@@ -15,21 +15,22 @@ from validator.matrix.jobs import Job
 UNFIT = re.compile(r"[^A-Za-z0-9_.-]+")  # what the name of a Zuul job is kept free of
 
 
-def github(jobs: Sequence[Job]) -> str:
+def github(jobs: Sequence[Job], _: Job) -> str:
     """One line for `fromJSON`: the value of `strategy.matrix`."""
     include = [{"name": job.name, "arguments": job.line} for job in jobs]
     return json.dumps({"include": include}, separators=(",", ":")) + "\n"
 
 
-def gitlab(jobs: Sequence[Job]) -> str:
-    """A child pipeline; `.validate-cell` of docs/ci/gitlab-cell.yml says how a job runs."""
+def gitlab(jobs: Sequence[Job], whole: Job) -> str:
+    """A child pipeline; docs/ci/gitlab-cell.yml says how a job runs, and how the last one puts all results together."""
     if not jobs:
         return _yaml({"nothing-to-validate": {"script": ["echo no cell is asked for, or has changed"]}})
     entries = [{"CELL": job.name, "ARGUMENTS": job.line} for job in jobs]
-    return _yaml({"validate": {"extends": ".validate-cell", "parallel": {"matrix": entries}}})
+    together = {"extends": ".every-cell", "variables": {"ARGUMENTS": whole.line}}
+    return _yaml({"validate": {"extends": ".validate-cell", "parallel": {"matrix": entries}}, whole.name: together})
 
 
-def zuul(jobs: Sequence[Job]) -> str:
+def zuul(jobs: Sequence[Job], _: Job) -> str:
     """Jobs below `validate-cell` of docs/ci/zuul.yaml, and a project that runs them in `check`."""
     named: dict[str, Job] = {}
     counted: Counter[str] = Counter()
@@ -51,7 +52,7 @@ def zuul(jobs: Sequence[Job]) -> str:
     return _yaml([*items, {"project": {"check": {"jobs": list(named) or ["noop"]}}}])
 
 
-def plain(jobs: Sequence[Job]) -> str:
+def plain(jobs: Sequence[Job], _: Job) -> str:
     """The arguments of each job, one a line."""
     return "".join(f"{job.line}\n" for job in jobs)
 
@@ -60,7 +61,7 @@ def _yaml(document: object) -> str:
     return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=1000)
 
 
-ENGINES: Mapping[str, Callable[[Sequence[Job]], str]] = {
+ENGINES: Mapping[str, Callable[[Sequence[Job], Job], str]] = {
     "github": github,
     "gitlab": gitlab,
     "zuul": zuul,
