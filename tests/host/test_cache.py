@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import COMMAND
 from tests.host.lab import NEW, OLD, SPEC, TASKS, Lab
 from tests.host.remains import Running, family, read
+from validator.host import cgroup
 from validator.host.cache import KEPT_RUNS, Cache
 
 SLEEP = "/bin/sleep 3072"
@@ -118,6 +119,25 @@ def test_the_old_state_is_reused_exactly_as_long_as_nothing_it_depends_on_change
     assert not cached(lab.scenario(tasks=FAILS, old=other)), "the manifest is another one"
     assert cached(lab.scenario(tasks=FAILS, old=other, new=NEW + "# other\n")), "the new release has no part in it"
     assert not cached(lab.scenario(tasks=FAILS, old_release={"facts": {"site": "north"}})), "a fact may decide"
+
+
+def test_a_dead_host_is_not_forgotten_before_its_cgroup_is_gone(tmp_path: Path) -> None:
+    cache = Cache(root=tmp_path)
+    name = f"test-{os.getpid()}"
+    group = cgroup.of_host(name)
+    for directory in (cache.root / "hosts" / name, group / "init"):
+        directory.mkdir(parents=True)
+    lock = cache.root / "hosts" / f".{name}.lock"
+    lock.touch()
+    with subprocess.Popen(["/bin/sleep", "3079"]) as last:
+        (group / "init/cgroup.procs").write_text(str(last.pid), encoding="ascii")
+        cache.sweep()
+        assert lock.exists(), "the next sweep has to find it"
+        assert group.exists()
+        last.kill()
+    cache.sweep()
+    assert not lock.exists()
+    assert not group.exists()
 
 
 def test_many_commands_at_once_agree_on_which_old_records_go(cold_lab: Lab) -> None:

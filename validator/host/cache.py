@@ -162,8 +162,14 @@ class Cache:
             try:
                 yield directory, descriptor or 0
             finally:
-                remove_tree(directory)
-                lock.unlink(missing_ok=True)
+                self._forget_host(name, lock)
+
+    def _forget_host(self, name: str, lock: Path) -> None:
+        """Remove what a dead host left; the lock last, for by it the next sweep finds what cannot go yet."""
+        swept = is_swept(name)
+        remove_tree(self.root / "hosts" / name)
+        if swept:
+            lock.unlink(missing_ok=True)
 
     def describe(self, directory: Path, *, below: Below = (), **about: object) -> None:
         """Write the note that makes a thing complete; `below` are the layers that it lies on."""
@@ -206,10 +212,7 @@ class Cache:
         for lock in (self.root / "hosts").glob(".*.lock"):
             with process.locked(lock, wait=False) as descriptor:
                 if descriptor is not None:
-                    name = lock.name.removeprefix(".").removesuffix(".lock")
-                    sweep_cgroup(name)
-                    remove_tree(self.root / "hosts" / name)
-                    lock.unlink(missing_ok=True)
+                    self._forget_host(lock.name.removeprefix(".").removesuffix(".lock"), lock)
         for kind in KINDS:
             for unfinished in (self.root / kind).glob(".*.unfinished"):
                 name = unfinished.name.removeprefix(".").removesuffix(".unfinished")
@@ -265,14 +268,13 @@ def _look(kind: Kind, note: Path) -> Kept:
     )
 
 
-def sweep_cgroup(host: str) -> None:
-    """Remove the cgroups of a host that is dead."""
+def is_swept(host: str) -> bool:
+    """Remove the cgroups of a host that is dead; false when a process of it is still on its way out."""
     try:
         group = cgroup.of_host(host)
     except MachineError:
-        return
-    if group.exists():
-        supervisor.remove_cgroup(group)
+        return True
+    return not group.exists() or supervisor.remove_cgroup(group)
 
 
 def remove_tree(path: Path) -> None:

@@ -230,8 +230,8 @@ def make_cgroup(top: Path) -> None:
         os.chown(top / "init" / name, linux.FIRST_ID, linux.FIRST_ID)
 
 
-def remove_cgroup(top: Path) -> None:
-    """Remove the host's cgroups, waiting up to two seconds for the last of its processes to be gone."""
+def remove_cgroup(top: Path) -> bool:
+    """Remove the host's cgroups, waiting up to two seconds for the last of its processes to be gone; false if not."""
     deadline = time.monotonic() + 2
     for directory, _, _ in os.walk(top, topdown=False):
         while True:
@@ -241,10 +241,11 @@ def remove_cgroup(top: Path) -> None:
                 break
             except OSError:
                 if time.monotonic() > deadline:
-                    return
+                    return False
                 time.sleep(0.01)
             else:
                 break
+    return True
 
 
 def fork_dying_with_parent() -> int:
