@@ -166,7 +166,7 @@ class Cache:
 
     def _forget_host(self, name: str, lock: Path) -> None:
         """Remove what a dead host left; the lock last, for by it the next sweep finds what cannot go yet."""
-        swept = is_swept(name)
+        swept = sweep_cgroup(name)
         remove_tree(self.root / "hosts" / name)
         if swept:
             lock.unlink(missing_ok=True)
@@ -268,7 +268,7 @@ def _look(kind: Kind, note: Path) -> Kept:
     )
 
 
-def is_swept(host: str) -> bool:
+def sweep_cgroup(host: str) -> bool:
     """Remove the cgroups of a host that is dead; false when a process of it is still on its way out."""
     try:
         group = cgroup.of_host(host)
