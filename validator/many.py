@@ -127,10 +127,9 @@ def jobs(asked: Asked, engine: str, at_most: int | None) -> str:
     if asked.revision is not None:
         # A branch may have moved on when the job begins.
         selecting.append(f"--only-changed={since.revision_of(asked.root, asked.revision)}")
-    if asked.timings is not None:
-        selecting.append(f"--timings={asked.timings}")
+    balanced = [f"--timings={asked.timings}"] if asked.timings is not None else []
     names = [cell.name for cell in _cells(asked)]
-    made = of_engine.jobs(names, most, always=where, selecting=selecting)
+    made = of_engine.jobs(names, most, always=where, selecting=[*selecting, *balanced])
     return ENGINES[engine](made, of_engine.whole(always=where, selecting=selecting))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -127,6 +128,17 @@ def test_the_command_prints_the_jobs_and_needs_no_cache(engine: str, validate: V
     ran = validate("matrix", "--matrix", file, "--emit", engine, "--at-most", "2", "one", "two@own+b", env=env)
     assert "--shard 1/2" in ran.out
     assert "two@own+b" in ran.out, "a shard is dealt from the same cells"
+
+
+def test_what_puts_gitlabs_results_together_takes_its_arguments(validate: Validate, tmp_path: Path) -> None:
+    file = write_matrix(tmp_path, "scenarios: ['*']\n", "one", "two")
+    timings = tmp_path / "timings.json"
+    timings.write_text(json.dumps({"schema": "convergence-validator/timings/1", "seconds": {}}), encoding="utf-8")
+    asked = ("--matrix", file, "--timings", timings, "--at-most", "2", "one", "two@own+default")
+    document = yaml.safe_load(validate("matrix", "--emit", "gitlab", *asked).out)
+    arguments = shlex.split(document["every cell"]["variables"]["ARGUMENTS"])
+    ran = validate("matrix", "--combine", tmp_path / "none" / "*.json", *arguments)
+    assert "there is no file that --combine names" in ran.err, "it is only the results that it lacks"
 
 
 def test_jobs_made_of_shards_run_every_cell_once(validate: Validate, tmp_path: Path) -> None:
